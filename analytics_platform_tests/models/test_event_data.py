@@ -399,9 +399,29 @@ def test_how_many_of_the_one_product_and_its_price_may_stand_beside_it(tmp_path:
         {"item": {"sku": "A", "price": 3, "quantity": 2}, "quantity": 9},
         {"product": {"product_id": "A"}, "price": 3, "qty": 2},
         {"item": {"id": "A", "unit_price": 3}, "pieces": 2},
+        {"product": {"id": "A", "unit_price": 3, "qty": 2}, "quantity": 5, "price": 20},
+        {"product": {"id": "A", "item_price": 3, "quantity": 2}, "price": "auf Anfrage", "qty": "many"},
+        {"products": [], "product": {"id": "A"}, "price": "3 €", "quantity": 2},
+        {"products": "[]", "product_id": "A", "price": 3, "pieces": 2},
+        {"product": {}, "item": {"sku": ""}, "item_id": "A", "price": 3, "qty": 2},
     ]
     for (item,) in items_of(tmp_path, *cases):
         assert (item["product_id"], item["price"], item["quantity"]) == ("A", Decimal(3), 2)
+
+
+def test_a_placeholder_for_a_product_is_none(tmp_path: Path) -> None:
+    cases: list[dict[str, object]] = [
+        {"product_id": "", "items": []},
+        {"product_id": None},
+        {"product": {"id": ""}},
+        {"item_name": "(not set)", "quantity": 1},
+        {"product": {}},
+    ]
+    rows = [click("a", AT, "purchase", data={"transaction_id": n, "value": 9}) for n in range(1, len(cases) + 1)]
+    rows += [click("a", AT, "refund", data={"transaction_id": n, **case}) for n, case in enumerate(cases, 1)]
+    with built_platform(tmp_path, rows, {"star.fact_refunds"}) as session:
+        assert session.rows("SELECT amount FROM star.fact_refunds") == [(9,)] * len(cases)
+        assert session.count("cleaned.event_items") == 0
 
 
 def test_what_is_read_of_orders_alone_is_no_currency_of_other_events(tmp_path: Path) -> None:

@@ -107,6 +107,46 @@ def test_an_order_in_plain_words_has_its_number_and_amount_in_every_source(tmp_p
     assert found == [("purchase", "T", Decimal(20))] * 3
 
 
+def test_price_name_and_number_of_a_product_are_read_wherever_a_log_has_them(tmp_path: Path) -> None:
+    forms: list[dict[str, Any]] = [
+        {"product": {}, "item_name": "Lamp", "price": 3, "quantity": 2},
+        {"product": {}, "metadata": {"item": {"name": "Lamp", "price": 3, "qty": 2}}},
+        {"product": {"note": "x"}, "item_name": "Lamp", "price": 3, "pieces": 2},
+        {"product": {"price": 3}, "item_name": "Lamp", "quantity": 2},
+        {"product": '{"price": 3.0}', "item_name": "Lamp", "quantity": 2},
+        {"product": {"name": "Lamp", "unit_price": 3, "qty": 2}, "price": 20, "quantity": 5},
+        {"product": "Lamp", "price": 3, "pieces": 2},
+        {"metadata": '{"product": {"name": "Lamp", "price": 3.0, "quantity": 2}}'},
+        {"metadata": '{"items": [{"name": "Lamp", "price": 3.00, "qty": 2}]}'},
+        {"items": [], "price": None, "metadata": {"item_name": "Lamp", "price": 3, "quantity": 2}},
+    ]
+    platform = open_with_tables(tmp_path)
+    _build(platform, [log(n, NOON, "buy", order_id=f"T{n}", **form) for n, form in enumerate(forms, 1)])
+    with platform.session(read_only=True) as session:
+        found = session.rows(
+            "SELECT user_id, product_name, price, quantity, events.amount FROM cleaned.events AS events "
+            "JOIN cleaned.event_items AS items USING (event_id) ORDER BY CAST(user_id AS BIGINT)"
+        )
+    assert found == [(str(n), "Lamp", 3, 2, 6) for n in range(1, len(forms) + 1)]
+
+
+def test_a_product_with_an_id_keeps_the_name_beside_it(tmp_path: Path) -> None:
+    platform = open_with_tables(tmp_path)
+    _build(platform, [log(1, NOON, "buy", product={"id": 7}, item_name="Lamp", price=3)])
+    with platform.session(read_only=True) as session:
+        found = session.rows("SELECT product_id, product_name, price FROM cleaned.event_items")
+    assert found == [("7", "Lamp", 3)]
+
+
+def test_an_empty_field_of_a_log_hides_none_in_its_metadata(tmp_path: Path) -> None:
+    platform = open_with_tables(tmp_path)
+    metadata = {"total": 5.5, "currency": "USD", "url": "https://s.example/x", "order_id": "T"}
+    _build(platform, [log(1, NOON, "buy", total=None, url="", currency="", metadata=metadata)])
+    with platform.session(read_only=True) as session:
+        found = session.rows("SELECT amount, currency, page_url, transaction_id FROM cleaned.events")
+    assert found == [(Decimal("5.5"), "USD", "https://s.example/x", "T")]
+
+
 @pytest.mark.parametrize("action", ["refund", "return", "Returned"])
 def test_the_amount_of_a_refund_in_a_log_is_what_it_gives_back_or_the_log_is_rejected(
     tmp_path: Path, action: str

@@ -221,3 +221,13 @@ def test_a_dump_that_is_no_dump_in_utf8_is_rejected_whole_with_its_cause(
     tmp_path.joinpath(name).write_bytes(content)
     with pytest.raises(FileRejectedError, match=re.escape(words)):
         source.format.check(tmp_path / name, source.contract)
+
+
+def test_a_document_whose_length_looks_like_json_is_bson(tmp_path: Path) -> None:
+    source = SOURCES["web_logs"]
+    empty = len(bson.encode({"text": ""}))
+    for size in (0x227B, 0x5B5B, 0x7B5B):  # {" and [[ and [{
+        document = bson.encode({"text": "x" * (size - empty)})
+        assert len(document) == size
+        tmp_path.joinpath("l.bson").write_bytes(document)
+        source.format.check(tmp_path / "l.bson", source.contract)

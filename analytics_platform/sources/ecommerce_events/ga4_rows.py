@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import unnest
-from analytics_platform.sources.ecommerce_events.trackers import list_products
 
 _NOTHING = frozenset({"(direct)", "(organic)", "(referral)", "(other)", "(not provided)", "(data deleted)"})
 """What GA4 writes for nothing, or derived itself, beside what all sources write (`contracts/missing.py`)."""
@@ -56,8 +55,6 @@ def flatten(row: Mapping[str, object]) -> dict[str, object]:
         given = fields.pop(f"collected_traffic_source.{collected}", None), params.pop(name, None)
         if value := given[0] or given[1]:
             tags[tag] = value
-    if "items" not in fields:
-        list_products(params)  # Firebase's events name their one product in parameters
     if tags:
         fields["campaign_tags"] = f"?{urlencode(tags)}"
     return {**fields, "params": {name: value for name, value in params.items() if value is not None}}

@@ -14,7 +14,7 @@ from functools import reduce
 from urllib.parse import urlencode
 
 from analytics_platform.contracts.event_names import CALLS_ABOUT_PEOPLE, plain_name, usually_named
-from analytics_platform.contracts.item_fields import OTHER_SPELLINGS, names_a_product
+from analytics_platform.contracts.item_fields import OTHER_SPELLINGS, named_item, names_a_product
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import canonical_json, unnest
 from analytics_platform.sources.ecommerce_events import actions
@@ -34,10 +34,14 @@ _ONE_PRODUCT = ("product_id", "product_name", "item_id", "item_name", "sku")
 """Fields of an event that say which product it is about."""
 _OF_AN_ITEM = (
     *(*_ONE_PRODUCT, "name", "brand", "category", "variant", "item_brand", "item_category", "item_variant"),
-    *("position", "index", "price", "item_price", "unit_price", "quantity", "qty", "coupon"),
+    *("position", "index", "price", "item_price", "unit_price", "quantity", "qty", "item_quantity", "pieces", "coupon"),
 )
 """What events about one product say of it."""
-_BESIDE_A_PRODUCT = ("price", "item_price", "unit_price", "quantity", "qty", "item_quantity", "pieces")
+_BESIDE_A_PRODUCT = {
+    "price": ("price", "item_price", "unit_price"),
+    "quantity": ("quantity", "qty", "item_quantity", "pieces"),
+}
+"""Field of an item → what it may be called beside the one product of an event."""
 _OF_AN_ORDER = {"id": "order_id", "number": "order_number"}
 _PRODUCTS = ("products", "line_items", "contents", "product", "item")
 """Fields with the products, or the one product, of an event: as Segment, Shopify's orders, Meta and logs call them."""
@@ -123,7 +127,7 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
         outer, inner = _renamed(outer, {"name": "event_name", "id": "event_id"}), with_others(inner, _shopifys(data))
         outer["data"] = data
     for fields in (inner, outer):
-        list_products(fields)
+        _list_products(fields)
     inner = _renamed(inner, _NAMES)
     if outer.get("type") == "page":  # of other calls it is the address of the product
         inner = _renamed(inner, {"url": "page_url", "title": "page_title"})
@@ -136,6 +140,8 @@ def plain_event(message: Mapping[str, object]) -> dict[str, object]:
     for name in outer.keys() & {"context", "data"}:
         if (left := _pruned(outer.pop(name))) is not None:
             outer[name] = left
+    if "items" in outer and not _says(outer["items"]):
+        del outer["items"]  # `[]` beside an `ecommerce` with items
     return {**outer, "params": inner} if inner and "params" not in outer else with_others(outer, inner)
 
 
@@ -158,6 +164,8 @@ def plain_fields(found: Mapping[str, object]) -> dict[str, object]:
             event.pop("event_name", None)
         inner = event.pop("params", None)
         fields = usually_named(with_others(event, inner) if isinstance(inner, dict) else event, _USUAL)
+    # What says nothing is no field that nothing reads.
+    fields = {name: value for name, value in fields.items() if name not in BODIES or _says(value)}
     items = fields.get("items")
     if isinstance(items, list) and (others := [x for x in items if not isinstance(x, dict | None)]):
         # As below. Each stays an item of which nothing is known: it was bought as much as those beside it.
@@ -209,23 +217,35 @@ def _pruned(value: object) -> object:
     return value
 
 
-def list_products(fields: dict[str, object]) -> None:
+def _list_products(fields: dict[str, object]) -> None:
     """Make `items` of the list of products, or of the one product that the fields themselves are about."""
     if _says(fields.get("items")):
         return
     for name in _PRODUCTS:
         products = unnest(fields.get(name))
-        if isinstance(products, dict) and names_a_product(products):
-            # How many of it, and at which price, may stand beside it.
-            products = [with_others(products, {x: fields.pop(x) for x in _BESIDE_A_PRODUCT if x in fields})]
-        if isinstance(products, list) and (
-            name == "products" or any(isinstance(each, dict) and names_a_product(each) for each in products)
-        ):
+        if isinstance(products, dict) and _is_product(products):
+            products = [_with_those_beside(products, fields)]
+        if isinstance(products, list) and products and (name == "products" or any(map(_is_product, products))):
             del fields[name]
             fields["items"] = products
             return
-    if fields.keys() & {*_ONE_PRODUCT}:
+    if any(_says(fields.get(name)) for name in _ONE_PRODUCT):
         fields["items"] = [{name: fields.pop(name) for name in _OF_AN_ITEM if name in fields}]
+
+
+def _is_product(value: object) -> bool:
+    return isinstance(value, dict) and names_a_product(name for name, each in value.items() if _says(each))
+
+
+def _with_those_beside(product: Mapping[str, object], fields: dict[str, object]) -> dict[str, object]:
+    """Give a product the price and the quantity that stand beside it, if it has none: taken out of the fields."""
+    found = named_item(product)
+    for field, names in _BESIDE_A_PRODUCT.items():
+        # A word there is neither: `auf Anfrage` would reject the event.
+        given = [name for name in names if any(sign.isdigit() for sign in str(fields.get(name)))]
+        if given and not any(_says(found.get(name)) for name in (field, f"item_{field}")):
+            found[field] = fields.pop(given[0])
+    return found
 
 
 def _shopifys(data: dict[str, object]) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from uuid import UUID
 
 from bson.binary import OLD_UUID_SUBTYPE, UUID_SUBTYPE, Binary
@@ -19,8 +20,9 @@ from analytics_platform.sources.ecommerce_events.trackers import BODIES, OF_DATA
 
 _OF_ORDERS = (*AMOUNTS_OF["refund"], *CURRENCIES, *ORDER_IDS)
 """How logs spell the amount, the currency and the id of an order or a refund."""
+_NUMBERS = ("price", "item_price", "unit_price", "quantity", "qty", "pieces")
 _OF_ONE_ITEM = (
-    *("item_id", "product_id", "sku", "item_name", "price", "item_price", "unit_price", "quantity", "qty", "pieces"),
+    *("item_id", "product_id", "sku", "item_name", *_NUMBERS),
     *(f"{prefix}{name}" for name in ("brand", "category", "variant") for prefix in ("item_", "")),
 )
 _PRODUCTS = ("product", "item")
@@ -46,20 +48,29 @@ def event_data(fields: Mapping[str, object], item_name: str | None) -> str | Non
         if isinstance(body := found.get(name), dict):
             del found[name]
             found = with_others(body, found)
-    product = next((name for name in _PRODUCTS if isinstance(found.get(name), dict)), "item_name")
-    found = {name: value for name, value in found.items() if name == product or name not in _PRODUCTS}
-    if isinstance(one := found.get(product), dict):
-        found[product] = with_others(one, {name: found.pop(name) for name in _OF_ONE_ITEM if name in found})
-    elif item_name:
-        found["item_name"] = item_name
+    one = named_item({name: found.pop(name) for name in _OF_ONE_ITEM if _is_of_an_item(name, found.get(name))})
+    one = with_others(one, {"item_name": item_name} if item_name else {})
+    for name in _PRODUCTS:
+        if isinstance(inner := found.get(name), dict):
+            one = with_others(named_item(inner), one)
+        if isinstance(inner, dict | str):  # a text is the name of the product, which `item_name` has
+            del found[name]
     found = plain_fields(found)
-    if not found.get("items") and found.keys() & {"price", "item_price", "unit_price"}:
-        found["items"] = [named_item({name: found.pop(name) for name in _OF_ONE_ITEM if name in found})]
+    if not found.get("items") and any(name in one for name in ("item_id", "item_name", "price", "item_price")):
+        found["items"] = [one]
+    else:
+        found = with_others(found, one)
     # The name of a product beside others has a column. All else is kept: the ledger names what nothing reads.
     data = {
         name: value for name, value in found.items() if name not in ("item_name", "product_name") and value is not None
     }
     return canonical_json(data) if data else None
+
+
+def _is_of_an_item(name: str, value: object) -> bool:
+    """Tell whether a field of a document says this of its product; a price of `auf Anfrage` would reject the log."""
+    is_plain = isinstance(value, str | int | float | Decimal) and not isinstance(value, bool)
+    return is_plain and (name not in _NUMBERS or any(sign.isdigit() for sign in str(value)))
 
 
 def places(fields: Mapping[str, object]) -> dict[str, str | None]:
@@ -95,6 +106,6 @@ def _plain(value: object) -> object:
             return uuid_text(value)
         case ObjectId() | dt.datetime():
             return str(value)
-        case str() | int() | None:
+        case str() | int() | Decimal() | None:  # a fraction in JSON in a text is a Decimal
             return value
     return None

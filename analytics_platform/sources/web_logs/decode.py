@@ -35,6 +35,7 @@ from analytics_platform.contracts.event_names import plain_name, usually_named
 from analytics_platform.contracts.item_fields import named_item
 from analytics_platform.gate.exact_json import unnest
 from analytics_platform.gate.records import MalformedError
+from analytics_platform.sources.ecommerce_events.trackers import with_others
 from analytics_platform.sources.web_logs.data import PLACES, event_data, places, uuid_text
 
 _TYPES: Mapping[type, str] = {
@@ -194,8 +195,9 @@ def _decode(found: dict[str, Any], type_changes: Counter[str]) -> tuple[dict[str
             is_far = column == "event_at" and type(value) is DatetimeMS
             reasons[column] = _TIME_OUT_OF_RANGE if is_far else field.reason
     extra = {name: value for name, value in found.items() if name not in _TOP}
-    values["event_data"] = event_data({**inner, **extra}, values["item_name"])
-    values |= places({**inner, **extra})
+    both = with_others(extra, inner)
+    values["event_data"] = event_data(both, values["item_name"])
+    values |= places(both)
     values["metadata"] = None if metadata is None else to_extended_json(inner or metadata)
     values["extra"] = to_extended_json(extra) if extra else None
     return values, reasons

@@ -22,12 +22,13 @@ from analytics_platform.connectors.mongo.dumps import (
     DUMP_REASONS,
     DUMP_SUFFIXES,
     IMPOSSIBLE_LENGTH,
+    LARGEST_DOCUMENT,
     MalformedRecord,
     is_dump,
     read_dump,
     read_spans,
 )
-from analytics_platform.connectors.mongo.extended_json import document_text
+from analytics_platform.connectors.mongo.extended_json import SMALLEST_DOCUMENT, document_text
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.gate import FileRejectedError
 from analytics_platform.gate.json_rows import check_encoding
@@ -112,14 +113,16 @@ class Documents(Format):
 
 def _check_text(path: Path) -> None:
     """Raise `FileRejectedError` for an archive, JSON in another encoding than UTF-8, or JSON that is named for BSON."""
-    is_bson = path.name.lower().endswith((".bson", ".bson.gz"))
     with open_decoded(path) as stream:
         start = stream.read(1 << 10)
     if start.startswith(ARCHIVE_MAGIC):
         raise FileRejectedError("it is an archive of mongodump: dump again without --archive, and drop that")
-    if not is_bson:
-        check_encoding(start)
-    elif re.match(rb"(?:\xef\xbb\xbf)?\s*[\[{]\s*[\[{\"]", start):
+    is_named_bson = path.name.lower().endswith((".bson", ".bson.gz"))
+    length = int.from_bytes(start[:4], "little", signed=True)
+    if is_named_bson and SMALLEST_DOCUMENT <= length <= LARGEST_DOCUMENT:  # that of 8,827 bytes begins with `{"`
+        return
+    check_encoding(start)
+    if is_named_bson and re.match(rb"(?:\xef\xbb\xbf)?\s*[\[{]\s*[\[{\"]", start):
         raise FileRejectedError("it holds JSON: name it .json in place of .bson, and drop it again")
 
 

@@ -32,8 +32,8 @@ _URL = (
 _BARE_HOST = r"^((?:[\p{L}\p{N}-]+\.)+\p{L}[\p{L}\p{N}-]+\.?(?::[0-9]+)?(?:[/?#]|$))"
 """How an address without a scheme begins that may have a host."""
 
-_PLAIN_HOST = r"^www\.|[/:]|\.(?:com|net|org|(?!(?:cc|do|md|ml|pl|pm|py|ps|rs|sh|so)\b)[a-z]{2})\.?[?#]?$"
-"""Such a beginning that is a host rather than a file or the name of a screen: `cart.pl` and `products.show` are not."""
+_PLAIN_HOST = r"^www\.|\.(?:com|net|org|(?!(?:cc|do|id|md|ml|pl|pm|py|ps|rs|sh|so)$)[a-z]{2})$|\.co\.[a-z]{2}$"
+"""Hosts that are no file, folder or name of a screen: `cart.pl`, `products.show` and `order.id` are none."""
 
 _MAX_HOST = 253
 """Characters in a full domain name (RFC 1035, section 2.3.4)."""
@@ -144,7 +144,7 @@ def parse_urls(urls: pl.Series, roles: Mapping[str, str] = MappingProxyType({}))
 
     * `url`: the value as it came.
     * `host`: lower-case, in Unicode, without port, user and final dot; null for a relative address (`/a/b`). It
-      needs no scheme if it cannot be a file or a name: `www.google.com`, `shop.example/cart` (see `_PLAIN_HOST`).
+      needs no scheme if it cannot be a file or a name: `www.google.com`, `shop.de/cart` (see `_PLAIN_HOST`).
     * `domain`: what somebody registered (`shop.co.uk` of `www.shop.co.uk`, by the public suffix list), else the host.
     * `path`: without query and fragment, `/` when empty.
     * `utm_source`, `utm_medium`, `utm_campaign`: percent-decoded, trimmed, without invisible characters, in normal form
@@ -284,10 +284,9 @@ def _registrable(host: str) -> str:
 def _as_host(start: str) -> str | None:
     """Give the host with which a text begins; None for what may be anything else, or is below no public suffix."""
     host = re.split("[:/?#]", start.lower())[0].rstrip(".")
-    if len(host) > _MAX_HOST or not re.search(_PLAIN_HOST, start.lower()):
+    if len(host) > _MAX_HOST or not re.search(_PLAIN_HOST, host):
         return None
-    # No registry has .example (RFC 2606): it stands in examples, as those of the documentation.
-    return host if host.endswith(".example") or _suffixes().publicsuffix(host, accept_unknown=False) else None
+    return host if _suffixes().publicsuffix(host, accept_unknown=False) else None
 
 
 def _nearest(host: pl.Expr, known: Mapping[str, str]) -> pl.Expr:

@@ -185,6 +185,12 @@ def test_revenue_is_a_number_in_plain_notation_or_the_text_as_it_came() -> None:
         assert str(rejection(event_name="refund", revenue=value)) == "revenue: not a number"
 
 
+def test_items_that_are_none_hide_no_others() -> None:
+    items = [{"item_id": "A"}]
+    message = decode(event_name="purchase", items=[], ecommerce={"items": items})
+    assert (message["items"], message["extra"]) == ('[{"item_id":"A"}]', None)
+
+
 @pytest.mark.parametrize("value", ["Add to basket", "75%", "42 cm", True, {"a": 1}, [2]])
 def test_a_value_that_is_no_number_is_kept_where_nothing_is_sold(value: object) -> None:
     message = decode(event_name="form_submit", value=value)

@@ -148,10 +148,10 @@ READ: Mapping[str, tuple[dict[str, object], dict[str, Any], dict[str, str | None
         {"event_name": "purchase"},
         {"client_id": "c1", "extra": '{"client_id":"GA1.1.c1"}'},
     ),
-    "the one product in its parameters": (
-        {"item_id": "A", "item_name": "Lamp", "price": 2},
-        {"event_name": "view_item", "items": []},
-        {"items": '[{"item_id":"A","item_name":"Lamp","price":2}]', "extra": None},
+    "an item that an article or a picture is": (
+        {"item_id": "news-5", "item_name": "News", "price": "x"},
+        {"event_name": "select_content", "items": []},
+        {"items": None, "extra": '{"item_id":"news-5","item_name":"News","price":"x"}'},
     ),
     "a parameter without a value": ({"coupon": None}, {}, {"extra": None}),
     "the session, the device and the user's first source": (

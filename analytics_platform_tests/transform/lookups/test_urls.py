@@ -323,8 +323,8 @@ def test_a_click_id_that_says_nothing_is_no_click(value: str) -> None:
 @pytest.mark.parametrize(
     ("url", "host", "path"),
     [
-        ("shop.example/?utm_source=google", "shop.example", "/"),
-        ("Shop.Example:8443/cart#top", "shop.example", "/cart"),
+        ("shop.de/?utm_source=google", "shop.de", "/"),
+        ("Shop.DE:8443/cart#top", "shop.de", "/cart"),
         ("www.google.com", "www.google.com", "/"),
         ("l.facebook.com/l.php?u=https://a.example", "l.facebook.com", "/l.php"),
         ("google.co.uk?q=x", "google.co.uk", "/"),
@@ -333,8 +333,7 @@ def test_a_click_id_that_says_nothing_is_no_click(value: str) -> None:
         ("bücher.de#a", "bücher.de", "/"),
         ("perplexity.ai", "perplexity.ai", "/"),
         ("www.allegro.pl", "www.allegro.pl", "/"),
-        ("allegro.pl/", "allegro.pl", "/"),
-        ("hats.shop/cart.pl", "hats.shop", "/cart.pl"),
+        ("toko.co.id/cart.pl", "toko.co.id", "/cart.pl"),
     ],
 )
 def test_a_host_needs_no_scheme(url: str, host: str, path: str) -> None:
@@ -342,8 +341,19 @@ def test_a_host_needs_no_scheme(url: str, host: str, path: str) -> None:
     assert (parsed["url"], parsed["host"], parsed["path"]) == (url, host, path)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("cart.pl/checkout", "main.py/x", "README.md/x", "install.sh/", "file.zip/x", "index.cc:80", "order.id/5"),
+        *("products.show/1", "settings.page/1", "user.name/page", "com.shop.app/home", "und.so/weiter", "cart.pl?x=1"),
+    ],
+)
+def test_a_file_or_the_name_of_a_screen_is_no_host(url: str) -> None:
+    assert parse(url)["host"] is None
+
+
 def test_a_campaign_and_a_source_are_read_from_addresses_without_a_scheme() -> None:
-    page, referrer = parse("shop.example/?utm_source=google&utm_medium=cpc"), parse("www.google.com")
+    page, referrer = parse("shop.de/?utm_source=google&utm_medium=cpc"), parse("www.google.com")
     assert (page["utm_source"], page["utm_medium"]) == ("google", "cpc")
     assert (referrer["site"], referrer["site_category"]) == ("google", "search")
 
