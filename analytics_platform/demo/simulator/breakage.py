@@ -203,7 +203,7 @@ BROKEN_MESSAGES = (
     _break_fields("user_id: not a text or whole number", user_id=_NO_USERS),
     _break_fields("event_name: missing", event_name=_MISSING_TEXTS),
     _break_fields("user_id: missing", user_id=(_ABSENT,)),
-    _break_fields("revenue: not an amount", value=("free", "auf Anfrage")),
+    _break_fields("revenue: not an amount", revenue=("free", "auf Anfrage")),
     _break_fields("user_id: missing; event_name: missing", user_id=_MISSING_TEXTS, event_name=_MISSING_TEXTS),
     _break_fields(
         "event_timestamp: not a time; event_name: missing", event_timestamp=_NO_TIME_TEXTS, event_name=_MISSING_TEXTS

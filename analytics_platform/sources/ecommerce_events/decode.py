@@ -314,7 +314,7 @@ def _names_of(column: str, fields: _Fields, event_name: str) -> tuple[str, ...]:
             own = (*fields.spelled(REFUND_AMOUNTS), "ecommerce.refund_value")
             return (*own, *field.names, "total", *fields.spelled(ORDER_AMOUNTS))
         case "revenue", _:  # the value of a click or of a form may be a word
-            return fields.without_words(field.names)
+            return (*field.names[:-1], *fields.without_words(field.names[-1:]))
         case "revenue_usd", "refund":
             return ("ecommerce.refund_value_in_usd", *field.names)
     return field.names if field.fault else fields.are_texts(field.names)

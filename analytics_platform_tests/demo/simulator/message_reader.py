@@ -107,7 +107,7 @@ def find_faults(found: dict[str, Any]) -> Iterator[str]:
         yield "event_timestamp: not a time"
     if known(found.get("event_name") or "") is None:
         yield "event_name: missing"
-    if found.get("value") in ("free", "auf Anfrage"):
+    if found.get("revenue") in ("free", "auf Anfrage"):
         yield "revenue: not an amount"
 
 
