@@ -252,7 +252,8 @@ def _reconciled(best: Row) -> str:
         ),
         ("refunds", "refunds", "refunds that name no product"),
     ):
-        products, orders = best[f"total_{kind}"], best[f"orders_{kind}"]
+        # In cents: 304,016.73 + 12,707.85 was said to be 316,724.57.
+        products, orders = (round(best[f"{of}_{kind}"], 2) for of in ("total", "orders"))
         one, other, both = (money(amount, exact=True) for amount in (products, orders - products, orders))
         if products or orders:
             said += f"; products {one} + {rest} {other} = {all_kind} {both}"

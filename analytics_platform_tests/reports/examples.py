@@ -145,7 +145,7 @@ def product(
     views: int = 0,
     sold: int = 1,
     total: object = None,
-    shipping: int = 0,
+    shipping: int | Decimal = 0,
     unknown: int = 0,
 ) -> list[object]:
     """A row of the products frame."""

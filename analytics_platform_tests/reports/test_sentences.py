@@ -279,6 +279,12 @@ class TestProducts:
             "product) 49.00 = orders 1,049.00."
         )
 
+    def test_the_parts_of_the_revenue_add_up_as_they_are_printed(self) -> None:
+        row = product("Bed", 2, Decimal("304016.7255"), total=Decimal("304016.7255"), shipping=Decimal("12707.8487"))
+        said = say.products_sentence(frame("products", [row]))
+        assert "products 304,016.73 + " in said
+        assert said.endswith(" 12,707.84 = orders 316,724.57.")
+
     def test_a_product_without_name_is_named_by_its_id(self) -> None:
         row = product("", 1, 5)
         assert say.products_sentence(frame("products", [row])).startswith("“id-” sold best: 5.00 from 1 order, 100 %")
