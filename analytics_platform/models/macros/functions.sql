@@ -26,7 +26,8 @@
 -- is_unreadable: whether the text is there and is no amount.
 -- item_price: the price of an item, under the name of the web tracker or of GA4. item_quantity: its quantity, read as an
 -- amount is, `2 Stk` too. pieces: the same, one where it is missing. whole_pieces: the same as a count, null where it is
--- missing or a fraction, 0 for what a purchase gives back. item_currency: the currency that the item itself names. names_currency: whether items may name any.
+-- missing or a fraction, 0 for what a purchase gives back. item_currency: the currency that the item itself names.
+-- names_currency: whether items may name any.
 -- item_currencies: the distinct currencies that items name.
 -- share_of: one of several equal parts of an amount, by its place from 1. Rounded to a ten-thousandth, they add up exactly.
 -- part_of: an amount's part of what counts of the total it is in, by how far amounts went with it. The parts of a total

@@ -249,7 +249,7 @@ def _events(built: Mapping[str, Sequence[Built]], failed: Sequence[str], most: i
     """Tell of each table how many rows were published (metadata `rows`), and how they did against its contract.
 
     There may be more tables than events: checks of tables that break a rule come first, then of those that did last
-    time. A table with the same rows as before is told only where the UI would take it for old.
+    time. A table with the same rows as before is named only where the UI would show it as older than its inputs.
     """
     checks, told = [], set[str]()
     for name, parts in built.items():

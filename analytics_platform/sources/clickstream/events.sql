@@ -1,6 +1,7 @@
 -- Grain: one row per event of the clickstream.
 -- Rules: order number, revenue and items are in event_data; order number, amount and currency of an order or a refund
--- under any of their usual names, of the names of an amount the first that says something. What a tracker wrote there has the names of a message already (trackers.py).
+-- under any of their usual names, of the names of an amount the first that says something. What a tracker wrote there
+-- has the names of a message already (trackers.py).
 WITH named AS (
     SELECT
         *,

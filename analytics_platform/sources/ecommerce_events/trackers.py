@@ -37,7 +37,7 @@ _OF_AN_ITEM = (
     *("position", "index", "price", "item_price", "unit_price", "quantity", "qty", "item_quantity", "pieces", "coupon"),
 )
 """What events about one product say of it."""
-_BESIDE_A_PRODUCT = {
+BESIDE_A_PRODUCT = {
     "price": ("price", "item_price", "unit_price"),
     "quantity": ("quantity", "qty", "item_quantity", "pieces"),
 }
@@ -237,12 +237,16 @@ def _is_product(value: object) -> bool:
     return isinstance(value, dict) and names_a_product(name for name, each in value.items() if _says(each))
 
 
+def has_digit(value: object) -> bool:
+    """Tell whether a price or a quantity may be meant: a word there, as `auf Anfrage`, would reject the event."""
+    return any(sign.isdigit() for sign in str(value))
+
+
 def _with_those_beside(product: Mapping[str, object], fields: dict[str, object]) -> dict[str, object]:
     """Give a product the price and the quantity that stand beside it, if it has none: taken out of the fields."""
     found = named_item(product)
-    for field, names in _BESIDE_A_PRODUCT.items():
-        # A word there is neither: `auf Anfrage` would reject the event.
-        given = [name for name in names if any(sign.isdigit() for sign in str(fields.get(name)))]
+    for field, names in BESIDE_A_PRODUCT.items():
+        given = [name for name in names if has_digit(fields.get(name))]
         if given and not any(_says(found.get(name)) for name in (field, f"item_{field}")):
             found[field] = fields.pop(given[0])
     return found

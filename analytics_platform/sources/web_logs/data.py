@@ -6,6 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import chain
 from uuid import UUID
 
 from bson.binary import OLD_UUID_SUBTYPE, UUID_SUBTYPE, Binary
@@ -16,11 +17,18 @@ from analytics_platform.contracts.event_names import AMOUNTS_OF, CURRENCIES, ORD
 from analytics_platform.contracts.item_fields import named_item
 from analytics_platform.contracts.missing import known
 from analytics_platform.gate.exact_json import canonical_json, unnest
-from analytics_platform.sources.ecommerce_events.trackers import BODIES, OF_DATA, plain_fields, with_others
+from analytics_platform.sources.ecommerce_events.trackers import (
+    BESIDE_A_PRODUCT,
+    BODIES,
+    OF_DATA,
+    has_digit,
+    plain_fields,
+    with_others,
+)
 
 _OF_ORDERS = (*AMOUNTS_OF["refund"], *CURRENCIES, *ORDER_IDS)
 """How logs spell the amount, the currency and the id of an order or a refund."""
-_NUMBERS = ("price", "item_price", "unit_price", "quantity", "qty", "pieces")
+_NUMBERS = tuple(chain(*BESIDE_A_PRODUCT.values()))
 _OF_ONE_ITEM = (
     *("item_id", "product_id", "sku", "item_name", *_NUMBERS),
     *(f"{prefix}{name}" for name in ("brand", "category", "variant") for prefix in ("item_", "")),
@@ -68,9 +76,9 @@ def event_data(fields: Mapping[str, object], item_name: str | None) -> str | Non
 
 
 def _is_of_an_item(name: str, value: object) -> bool:
-    """Tell whether a field of a document says this of its product; a price of `auf Anfrage` would reject the log."""
+    """Tell whether a field of a document says this of its product."""
     is_plain = isinstance(value, str | int | float | Decimal) and not isinstance(value, bool)
-    return is_plain and (name not in _NUMBERS or any(sign.isdigit() for sign in str(value)))
+    return is_plain and (name not in _NUMBERS or has_digit(value))
 
 
 def places(fields: Mapping[str, object]) -> dict[str, str | None]:
