@@ -18,10 +18,14 @@ bounds AS (
     SELECT min(month) AS first, max(month) AS last
     FROM bought
 ),
-calendar AS (
-    SELECT CAST(unnest(generate_series(first, last, INTERVAL '1' MONTH)) AS DATE) AS month
+starts AS (
+    SELECT unnest(generate_series(first, last, INTERVAL '1' MONTH)) AS start
     FROM bounds
     WHERE first IS NOT NULL
+),
+calendar AS (
+    SELECT CAST(start AS DATE) AS month
+    FROM starts
 ),
 months AS (
     SELECT

@@ -1,7 +1,11 @@
 -- Grain: one row per calendar day to build, the days before and after, and the unknown member.
 -- Rules: the shop's day of an event may be the day before or after its day in UTC.
-WITH days AS (
-    SELECT CAST(unnest(generate_series($first_day - INTERVAL '1' DAY, $last_day + INTERVAL '1' DAY, INTERVAL '1' DAY)) AS DATE) AS date
+WITH midnights AS (
+    SELECT unnest(generate_series($first_day - INTERVAL '1' DAY, $last_day + INTERVAL '1' DAY, INTERVAL '1' DAY)) AS midnight
+),
+days AS (
+    SELECT CAST(midnight AS DATE) AS date
+    FROM midnights
 )
 SELECT
     date_key(date) AS date_key,
