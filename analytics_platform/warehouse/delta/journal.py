@@ -26,6 +26,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.build import tables_to_build
 from analytics_platform.warehouse.delta.damage import damaged
+from analytics_platform.warehouse.delta.overwrite import replace_rows
 from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace
 from analytics_platform.warehouse.session import ConflictError
 
@@ -239,19 +240,11 @@ class Journal:
             app_transactions=[Transaction(_APP, entry.number)], custom_metadata={"transaction": str(entry.number)}
         )
         try:
-            if step.how == "append":
-                self._append(table, step, own)
-            elif step.how == "merge":
-                _merge(table, self._place.read(step.staged), step.condition, own)
+            if step.how == "merge":
+                _merge(table, self._place.read(self._place.parquet_files(step.staged)), step.condition, own)
             else:
-                write_deltalake(
-                    table,
-                    self._place.read(step.staged),
-                    mode="overwrite",
-                    predicate=step.condition or None,
-                    commit_properties=own,
-                    writer_properties=WRITTEN,
-                )
+                condition = step.condition if step.how == "overwrite" else None
+                replace_rows(self._place, step.table, table, step.staged, condition, own)
         except CommitFailedError:
             return
         except (DeltaError, OSError, pa.ArrowException):
@@ -260,14 +253,6 @@ class Journal:
             latest = self._place.table(step.table)
             if latest and not _is_made(entry, latest):
                 raise
-
-    def _append(self, table: DeltaTable, step: JournalStep, properties: CommitProperties) -> None:
-        added = self._place.copy_in(step.staged, step.table)
-        try:
-            table.create_write_transaction(added, "append", table.schema(), commit_properties=properties)
-        except CommitFailedError:
-            self._place.delete_copies(added, step.table)
-            raise
 
 
 def is_there(place: DeltaPlace) -> bool:

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from deltalake import DeltaTable, WriterProperties
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.schema import Schema
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake.transaction import AddAction
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_docs, polars_schema
@@ -139,48 +139,61 @@ class DeltaPlace:
         else:
             shutil.rmtree(Path(self.root, folder), ignore_errors=True)
 
-    def write(self, folder: str, rows: pa.RecordBatchReader) -> None:
-        """Write rows into Parquet files. On a full disk deltalake's writer would print that it panicked."""
+    def write(self, folder: str, rows: pa.RecordBatchReader, prefix: str = "") -> list[str]:
+        """Write rows into Parquet files, and return what these are called.
+
+        On a full disk deltalake's writer would print that it panicked.
+        """
         self._files.create_dir(folder)
-        batches = iter(rows)
-        for number in itertools.count():
-            path = f"{folder}/{number:04}.parquet"
-            with pyarrow.parquet.ParquetWriter(path, rows.schema, filesystem=self._files) as writer:
+        batches, names = iter(rows), list[str]()
+        while True:
+            names.append(f"{prefix}{len(names):04}.parquet")
+            with pyarrow.parquet.ParquetWriter(f"{folder}/{names[-1]}", rows.schema, filesystem=self._files) as writer:
                 for batch in itertools.islice(batches, _ROW_GROUPS):
                     writer.write_batch(batch)
             if (following := next(batches, None)) is None:
-                return
+                return names
             batches = itertools.chain([following], batches)
 
-    def copy_in(self, folder: str, name: str) -> list[AddAction | RemoveAction]:
-        """Copy the Parquet files of a folder into that of a table. They are its files once the actions are committed.
+    def copy_in(self, folder: str, name: str) -> list[str]:
+        """Copy the Parquet files of a folder into that of a table, and return what they are called there.
 
-        Other processes may copy the same ones, so each copy has a name that no other has. Raises `OSError` without any.
+        They are its files once an `add_action` of each is committed. Other processes may copy the same ones, so each
+        copy has a name that no other has. Raises `OSError` without any.
         """
-        # Rows that deltalake's writer takes are all in memory: a CSV file of 4 GB took 4.9 GB.
-        actions, now = list[AddAction | RemoveAction](), round(dt.datetime.now(dt.UTC).timestamp() * 1000)
-        if not (files := self.files(folder)):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{self.root}/{folder}")
-        for file in files:
-            path = f"part-{uuid.uuid4()}.parquet"
+        copies = list[str]()
+        for file in self.parquet_files(folder):
+            copies.append(f"part-{uuid.uuid4()}.parquet")
             with (
-                self._files.open_input_stream(file.path) as staged,
-                self._files.open_output_stream(f"{folder_of(name)}/{path}") as stream,
+                self._files.open_input_stream(file) as staged,
+                self._files.open_output_stream(f"{folder_of(name)}/{copies[-1]}") as stream,
                 pa.BufferedOutputStream(stream, _COPIED_BYTES) as copy,  # of a bucket, the stream takes bytes only
             ):
                 shutil.copyfileobj(staged, copy, _COPIED_BYTES)
-            statistics = file_statistics(pyarrow.parquet.read_metadata(file.path, filesystem=self._files))
-            actions.append(AddAction(path, file.size, {}, now, True, statistics))
-        return actions
+        return copies
 
-    def delete_copies(self, actions: Iterable[AddAction | RemoveAction], name: str) -> None:
-        """Delete what `copy_in` copied: its actions were not committed."""
-        for action in actions:
-            self._files.delete_file(f"{folder_of(name)}/{action.path}")
+    def parquet_files(self, folder: str) -> list[str]:
+        """List the Parquet files of a folder. Raises `FileNotFoundError` without any."""
+        # Beside them, Spark writes that it succeeded and sums of bytes.
+        if not (files := sorted(each.path for each in self.files(folder) if each.path.endswith(".parquet"))):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{self.root}/{folder}")
+        return files
 
-    def read(self, folder: str) -> pa.RecordBatchReader:
-        """Read the rows of the Parquet files in a folder."""
-        rows = pyarrow.dataset.dataset(folder, filesystem=self._files, format="parquet")
+    def add_action(self, path: str, name: str) -> AddAction:
+        """Return the action that makes a file in the folder of a table one of its files."""
+        full, now = f"{folder_of(name)}/{path}", round(dt.datetime.now(dt.UTC).timestamp() * 1000)
+        statistics = file_statistics(pyarrow.parquet.read_metadata(full, filesystem=self._files))
+        return AddAction(path, self._files.get_file_info(full).size, {}, now, True, statistics)
+
+    def delete_files(self, paths: Iterable[str], name: str) -> None:
+        """Delete files in the folder of a table that were not committed."""
+        for path in paths:
+            self._files.delete_file(f"{folder_of(name)}/{path}")
+
+    def read(self, paths: Sequence[str], schema: pa.Schema | None = None) -> pa.RecordBatchReader:
+        """Read the rows of Parquet files, with these columns or those of the first file."""
+        # Rows that deltalake's writer takes are all in memory: a CSV file of 4 GB took 4.9 GB.
+        rows = pyarrow.dataset.dataset(list(paths), schema=schema, filesystem=self._files, format="parquet")
         return rows.scanner(batch_readahead=1, fragment_readahead=1).to_reader()
 
     def check_room(self, folder: str) -> None:
@@ -246,11 +259,7 @@ def _cause(place: DeltaPlace, words: str) -> str:
 
 def show(connection: duckdb.DuckDBPyConnection, name: str, table: DeltaTable) -> None:
     """Let DuckDB read the files of a table under a name."""
-    # Files that a merge wrote say that their text is of the type string_view. Compared with text of another type
-    # Arrow fails ("no kernel matching input types"), but only where it uses statistics; files of strings may be views.
-    fields = pa.schema(table.schema().to_arrow())
-    views = pa.schema([each.with_type(pa.string_view()) if pa.types.is_string(each.type) else each for each in fields])
-    files = table.file_uris()
+    views, files = columns_of(table), table.file_uris()
     if "://" in table.table_uri.removeprefix("file://"):
         # To read a bucket, DuckDB would load an extension from another server.
         connection.register(name, table.to_pyarrow_dataset(schema=views))
@@ -262,6 +271,14 @@ def show(connection: duckdb.DuckDBPyConnection, name: str, table: DeltaTable) ->
         connection.register(f"empty_{name}", views.empty_table())
         rows = f"SELECT * FROM read_parquet([{', '.join(map(literal, files))}], union_by_name = true)"
         connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM empty_{name} UNION ALL BY NAME {rows}")
+
+
+def columns_of(table: DeltaTable) -> pa.Schema:
+    """Return the columns of a table as Arrow reads them from each of its files."""
+    # Files that a merge wrote say that their text is of the type string_view. Compared with text of another type
+    # Arrow fails ("no kernel matching input types"), but only where it uses statistics; files of strings may be views.
+    fields = pa.schema(table.schema().to_arrow())
+    return pa.schema([each.with_type(pa.string_view()) if pa.types.is_string(each.type) else each for each in fields])
 
 
 def schema_of(contract: ContractType) -> Schema:
