@@ -59,21 +59,31 @@ def spark_sql(query: Query, types: Mapping[str, str]) -> str:
 
     Each table that it names is read from the view `view_of` it.
     """
-    tree = sqlglot.parse_one(query.sql, dialect="duckdb")
+    tree = _translated(query.sql, query.parameters)
+    # `row_number()` is INT there, and so is a literal beside a missing key.
+    columns = (exp.cast(exp.column(name), kind, dialect="duckdb").as_(name) for name, kind in types.items())
+    result = exp.select(*columns).from_(exp.Subquery(this=tree, alias=exp.TableAlias(this=exp.to_identifier("result"))))
+    return result.transform(_mend).sql("spark", comments=False)
+
+
+def spark_question(sql: str) -> str:
+    """Write a query without parameters in Spark's SQL, with the types that its columns have there."""
+    return _translated(sql, {}).transform(_mend).sql("spark", comments=False)
+
+
+def _translated(sql: str, parameters: Mapping[str, object]) -> exp.Expr:
+    tree = sqlglot.parse_one(sql, dialect="duckdb")
     for table in (each for each in tree.find_all(exp.Table) if each.db):
         table.set("alias", exp.TableAlias(this=exp.to_identifier(table.alias_or_name)))
         table.set("this", exp.to_identifier(view_of(f"{table.db}.{table.name}")))
         table.set("db", None)
     for node in list(tree.find_all(exp.Parameter, exp.Placeholder)):
-        node.replace(sqlglot.parse_one(literal(query.parameters[node.name]), dialect="duckdb"))
+        node.replace(sqlglot.parse_one(literal(parameters[node.name]), dialect="duckdb"))
     while calls := [call for call in tree.find_all(exp.Func) if _function(_names(call))]:
         _inline(calls[0])
     for select in list(tree.find_all(exp.Select)):
         _zip_lists(select)
-    # `row_number()` is INT there, and so is a literal beside a missing key.
-    columns = (exp.cast(exp.column(name), kind, dialect="duckdb").as_(name) for name, kind in types.items())
-    result = exp.select(*columns).from_(exp.Subquery(this=tree, alias=exp.TableAlias(this=exp.to_identifier("result"))))
-    return result.transform(_mend).sql("spark", comments=False)
+    return tree
 
 
 def _names(call: exp.Func) -> tuple[str, ...]:
@@ -129,6 +139,8 @@ def _mend(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Div) and not isinstance(node.expression, exp.Literal):
         # DuckDB gives NULL for NULL / 0, where others fail: part_of of a refund whose sum is unknown.
         node.set("expression", exp.Nullif(this=node.expression.copy(), expression=exp.Literal.number(0)))
+    if isinstance(node, exp.Anonymous) and node.name.lower() == "hash":  # its own has 32 bits
+        return exp.func("XXHASH64", *node.expressions)
     if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) and not isinstance(node.parent, exp.Cast):
         # Sail 0.7 says INT of `CASE … THEN -1 ELSE key`, and cuts the key.
         return exp.cast(node.copy(), "BIGINT") if node.this.is_int else node

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import duckdb
+from typing import Any, TypeAlias
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
@@ -15,6 +14,10 @@ from analytics_platform.contracts.sql import quote, quote_table
 SAMPLE_ROWS = 5
 UNIQUE = "primary_key__unique"
 COLUMNS = "columns__as_promised"
+
+
+Ask: TypeAlias = Callable[[str], tuple[Sequence[str], Sequence[tuple[Any, ...]]]]
+"""Runs a query, and returns the names of its columns and its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def rule_descriptions(contract: ContractType) -> dict[str, tuple[str, Severity]]
     }
 
 
-def audit(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: str) -> Iterator[RuleResult]:
+def audit(ask: Ask, contract: ContractType, part: str) -> Iterator[RuleResult]:
     """Validate the rows of `part`, a quoted table or a parenthesized query with the contract's columns.
 
     Yields a result per rule, in the order of `rule_descriptions`. The columns were compared before.
@@ -70,10 +73,10 @@ def audit(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: s
     counts = [f"count(*) FILTER (WHERE NOT ({rule.sql}))" for rule in rules]
     # Keys are counted by hash, which is fast; the keys themselves are compared only if that finds duplicates.
     counted = ", ".join(["count(*)", f"count(DISTINCT hash({key}))", *counts])
-    checked, distinct, *failing = _row(connection, f"SELECT {counted} FROM {part}")
+    checked, distinct, *failing = _row(ask, f"SELECT {counted} FROM {part}")
 
     def result(rule: str, failing: int, broken: str, condition: str = "") -> RuleResult:
-        sample = _sample(connection, broken) if failing else ()
+        sample = _sample(ask, broken) if failing else ()
         return RuleResult(rule, *described[rule], checked, failing, sample, condition)
 
     yield result(COLUMNS, 0, "")
@@ -81,22 +84,21 @@ def audit(connection: duckdb.DuckDBPyConnection, contract: ContractType, part: s
         yield result(rule.name, count, f"SELECT * FROM {part} WHERE NOT ({rule.sql})", f"NOT ({rule.sql})")
     repeated = f"SELECT {key}, count(*) AS rows FROM {part} GROUP BY {key} HAVING count(*) > 1"
     total = f"SELECT coalesce(sum(rows - 1), 0)::BIGINT FROM ({repeated})"
-    yield result(UNIQUE, 0 if distinct == checked else _row(connection, total)[0], repeated)
+    yield result(UNIQUE, 0 if distinct == checked else _row(ask, total)[0], repeated)
     for column, dimension in contract.table.foreign_keys.items():
         same = f"facts.{quote(column)} = dimension.{quote(CONTRACTS[dimension].table.key[0])}"
         lost = f"SELECT * FROM {part} AS facts ANTI JOIN {quote_table(dimension)} AS dimension ON {same}"
-        yield result(f"{column}__known", _row(connection, f"SELECT count(*) FROM ({lost})")[0], lost)
+        yield result(f"{column}__known", _row(ask, f"SELECT count(*) FROM ({lost})")[0], lost)
 
 
-def _row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, ...]:
-    (row,) = connection.execute(sql).fetchall()
-    return tuple(row)
+def _row(ask: Ask, sql: str) -> tuple[int, ...]:
+    _, (row,) = ask(sql)
+    return row
 
 
-def _sample(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[dict[str, str], ...]:
-    result = connection.execute(f"{sql} LIMIT {SAMPLE_ROWS}")
-    names = [column[0] for column in result.description]
+def _sample(ask: Ask, sql: str) -> tuple[dict[str, str], ...]:
+    names, rows = ask(f"{sql} LIMIT {SAMPLE_ROWS}")
     return tuple(
         {name: "" if value is None else str(value)[:200] for name, value in zip(names, row, strict=True)}
-        for row in result.fetchall()
+        for row in rows
     )

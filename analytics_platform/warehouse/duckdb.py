@@ -380,4 +380,8 @@ class DuckDBSession(Session):
 
     def _audit(self, contract: ContractType, part: str) -> tuple[RuleResult, ...]:
         self.know_members(contract, part)
-        return tuple(audit(self.connection, contract, part))
+        return tuple(audit(self._ask, contract, part))
+
+    def _ask(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        result = self.connection.execute(sql)
+        return [name for name, *_ in result.description], result.fetchall()

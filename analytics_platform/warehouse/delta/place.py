@@ -179,6 +179,11 @@ class DeltaPlace:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{self.root}/{folder}")
         return files
 
+    def count_rows(self, folder: str) -> int:
+        """Count the rows of the Parquet files in a folder."""
+        files = self.parquet_files(folder)
+        return sum(pyarrow.parquet.read_metadata(each, filesystem=self._files).num_rows for each in files)
+
     def add_action(self, path: str, name: str) -> AddAction:
         """Return the action that makes a file in the folder of a table one of its files."""
         full, now = f"{folder_of(name)}/{path}", round(dt.datetime.now(dt.UTC).timestamp() * 1000)

@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import duckdb
 import polars as pl
+from deltalake import DeltaTable
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType
@@ -36,6 +38,9 @@ from analytics_platform.warehouse.session import (
     WarehouseError,
 )
 
+if TYPE_CHECKING:
+    from analytics_platform.warehouse.delta.spark import Spark
+
 _TRIES = 5
 """How often rows are made to be published, when other runs publish the same part meanwhile."""
 
@@ -56,6 +61,8 @@ class DeltaSession(DeltaTables):
         super().__init__(connection, place, read_only, as_of)
         self._spark_remote = spark_remote
         self._parts = list[Part]()
+        self._steps = list[JournalStep]()
+        self._staged = ""
         self._base = 0
 
     def _changes(self, name: str) -> TableChanges:
@@ -84,6 +91,7 @@ class DeltaSession(DeltaTables):
         changed = self._journal.changed_since(self._base)
         self._forget([*self._seen] if changed is None else changed)
         self._base, self._parts, self._in_transaction = last, parts, True
+        self._steps, self._staged = [], f"{STAGED}/{uuid.uuid4().hex}"
         try:
             with self._naming_damage():
                 yield
@@ -97,16 +105,16 @@ class DeltaSession(DeltaTables):
 
     def _commit(self) -> None:
         """Stage what was changed, and enter it in the journal."""
-        staged = uuid.uuid4().hex
         try:
-            steps = [step for of in self._changed.values() if (step := self._stage(of, f"{STAGED}/{staged}"))]
+            made = (self._stage(of, self._staged) for of in self._changed.values())
+            steps = [*self._steps, *(step for step in made if step)]
             if steps:
-                self._place.check_room(f"{STAGED}/{staged}")
+                self._place.check_room(self._staged)
         except BaseException:
-            self._place.delete(f"{STAGED}/{staged}")  # on a full disk it would keep the room that is lacking
+            self._place.delete(self._staged)  # on a full disk it would keep the room that is lacking
             raise
         if steps:
-            last = self._journal.commit(self._base, staged, self._parts, steps)
+            last = self._journal.commit(self._base, self._staged.removeprefix(f"{STAGED}/"), self._parts, steps)
             changed = self._journal.changed_since(self._base)
             self._forget([*self._seen] if changed is None else changed)
             self._base = last
@@ -126,7 +134,7 @@ class DeltaSession(DeltaTables):
             rows, how, condition = of.merged(), "merge", of.same("kept", "staged")
         elif not self.count(of.added):
             return None
-        place = f"{folder}/{name.replace('.', '_')}"
+        place = f"{folder}/{_folder(name)}"
         # Left open by a write that fails, the result would hide why: DuckDB then refuses the next statement.
         with self.connection.sql(f"SELECT * FROM ({rows})").to_arrow_reader(ROW_GROUP) as result:
             self._place.write(place, result)
@@ -180,9 +188,12 @@ class DeltaSession(DeltaTables):
     def _publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
         name, is_nested = contract.table.name, self._in_transaction
         with self.transaction(publishing=[(name, days)]):
-            of = self._changes(name)
+            # What changed within a transaction only this session sees.
             if isinstance(rows, Query) and self._spark_remote and not is_nested and runs_on_spark(rows.sql):
-                rows = self._made_on_spark(contract, rows)
+                if contract.table.write != "upsert":
+                    return self._staged_by_spark(contract, rows, days)
+                rows = self._made_by_spark(contract, rows)
+            of = self._changes(name)
             if isinstance(rows, Query):
                 self._define(rows.sql)
             self._define(*contract.table.foreign_keys.values())
@@ -198,17 +209,39 @@ class DeltaSession(DeltaTables):
                 self._show(name)
         return publication
 
-    def _made_on_spark(self, contract: ContractType, query: Query) -> Query:
-        """Have Spark compute the rows of a query; what changed within the transaction only this session sees."""
+    def _staged_by_spark(self, contract: ContractType, query: Query, days: DayRange | None) -> Publication:
+        """Have Spark compute and check the rows of days, or of a whole table, where they are staged."""
+        name, folder = contract.table.name, f"{self._staged}/{_folder(contract.table.name)}"
+        within = _within(contract, days)
+        spark, tables = self._spark(contract, query)
+        try:
+            results, changed = spark.stage(contract, query, tables, folder, within)
+        except BaseException:
+            self._place.delete(self._staged)
+            raise
+        publication = Publication(results[0].checked, results)
+        if publication.breaches or not changed:  # no version of the table for what is as it was
+            self._place.delete(self._staged)
+        else:
+            self._steps.append(JournalStep(name, "overwrite", "" if within == "TRUE" else within, folder))
+        return publication
+
+    def _made_by_spark(self, contract: ContractType, query: Query) -> Query:
+        """Have Spark compute the rows of a table that is merged by its key: a row for each client, user or product."""
+        spark, tables = self._spark(contract, query)
+        self.connection.register("computed", spark.rows(contract, query, tables))
+        return replace(query, sql="SELECT * FROM computed", parameters={}, model="")
+
+    def _spark(self, contract: ContractType, query: Query) -> tuple[Spark, dict[str, DeltaTable]]:
+        """Return the server, and what it reads: inputs, dimensions that rows refer to, and the table as it is."""
         try:
             from analytics_platform.warehouse.delta.spark import Spark
         except ModuleNotFoundError as error:
             words = "SPARK_REMOTE needs a package more: pip install 'analytics-platform[spark]'."
             raise WarehouseError(words) from error
-        named = names_in(query.sql)
-        tables = {name: table for name in named if (table := self._place.table(name)) is not None}
-        self.connection.register("computed", Spark(self._spark_remote).rows(contract, query, tables))
-        return replace(query, sql="SELECT * FROM computed", parameters={}, model="")
+        named = names_in(query.sql) | {contract.table.name, *contract.table.foreign_keys.values()}
+        tables = {name: table for name in sorted(named) if (table := self._open(name)) is not None}
+        return Spark(self._spark_remote, self._place), tables
 
     def _take(self, of: TableChanges, rows: Query | pl.DataFrame, days: DayRange | None) -> bool:
         """Take the rows that were made into the changes of their table. Returns whether that changes a row."""
@@ -223,9 +256,7 @@ class DeltaSession(DeltaTables):
             )
             self.connection.execute(of.replace("other"))
             return self.count("other") + self.count(of.gone) > 0
-        within = "TRUE"
-        if days is not None and table.partition is not None:
-            within = days.holds(table.partition)
+        within = _within(of.contract, days)
         part = f"({within}) AND ({query.part})"
         hashes = "SELECT count(*), sum(hash(part)) FROM (SELECT {} FROM {}) AS part"
         before = self.one(hashes.format(columns, f"({of.current}) AS rows WHERE {part}"))
@@ -245,6 +276,16 @@ class DeltaSession(DeltaTables):
         self._journal.settle()
         for name in self.tables():
             vacuum(self._place, name, hours=0)
+
+
+def _folder(name: str) -> str:
+    """Name the folder in which rows of a table are staged."""
+    return name.replace(".", "_")
+
+
+def _within(contract: ContractType, days: DayRange | None) -> str:
+    """Write the condition that a row is in the part that is published."""
+    return days.holds(contract.table.partition) if days and contract.table.partition else "TRUE"
 
 
 def _part(name: str, days: DayRange | None) -> Part:
