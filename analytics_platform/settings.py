@@ -384,17 +384,3 @@ def load_settings(**overrides: Any) -> Settings:
         words = first["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
     # Not within `except`: a traceback would show the error of pydantic too, which quotes what it was given.
     raise SettingsError(f"{name.upper()}={value}: {words}.")
-
-
-def check_writable(settings: Settings) -> None:
-    """Raise `SettingsError` if DATA_DIR cannot be made or written."""
-    probe = settings.data_dir / ".writable"
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink(missing_ok=True)  # another process tries at the same moment
-    except OSError as error:
-        raise SettingsError(
-            f"DATA_DIR={settings.data_dir}: the folder cannot be written ({error.strerror}), "
-            "choose another or change its rights."
-        ) from error

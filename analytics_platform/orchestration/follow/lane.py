@@ -21,14 +21,14 @@ import dagster as dg
 
 from analytics_platform.connectors.sqs import Message
 from analytics_platform.errors import UserError, count
-from analytics_platform.lake import Batch, open_lake
+from analytics_platform.lake import Batch, check_writable, open_lake
 from analytics_platform.orchestration.console import causes_of
 from analytics_platform.orchestration.decisions import RETRY_AFTER
 from analytics_platform.orchestration.follow.batch import has_work
 from analytics_platform.orchestration.follow.state import ENDED, LaneState, only_lane, write_state
 from analytics_platform.orchestration.jobs import BUILT_UP_TO, FOLLOW, FOLLOWED_UP_TO
 from analytics_platform.orchestration.launch import built_up_to, history, prepare_home
-from analytics_platform.settings import Settings, check_writable
+from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import land_files, new_files
 from analytics_platform.sources.arrivals.queue import drain_queue
 from analytics_platform.sources.registry import SOURCES
