@@ -53,6 +53,7 @@ _ADDRESSES: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(("warehouse_url", "copy_from", "copy_to"), _WAREHOUSE),
     "sqs_queue_url": _OPEN,
     "sqs_dlq_url": _OPEN,
+    "landing_queue_url": _OPEN,
     "aws_endpoint_url": _OPEN,
     "aws_endpoint_url_s3": _OPEN,
     "users_api_url": _WEB,
@@ -122,10 +123,7 @@ class Settings(BaseSettings):
         description="With how many users a client or an e-mail address is one person's; with more it joins nobody. "
         "Build all days again after a change.",
     )
-    warehouse_memory: str = Field(
-        "1GB",
-        description="Memory DuckDB may use before it spills to disk.",
-    )
+    warehouse_memory: str = Field("1GB", description="Memory DuckDB may use before it spills to disk.")
     spark_remote: SecretStr = Field(
         SecretStr(""),
         description="Server of Spark Connect, sc://host:15002, that computes the models of a warehouse of Delta tables "
@@ -139,6 +137,9 @@ class Settings(BaseSettings):
 
     sqs_queue_url: str = Field("", description="Queue of product events; without it the source is absent.")
     sqs_dlq_url: str = Field("", description="Queue that gets a copy of every rejected message, with the reason.")
+    landing_queue_url: str = Field(
+        "", description="Queue that gets S3's notifications of LANDING_URL; without it each look lists the bucket."
+    )
     aws_endpoint_url: str = Field("", description="Address of another SQS than Amazon's, e.g. http://127.0.0.1:9324.")
     aws_endpoint_url_s3: str = Field(
         "", description="Address of another S3 than Amazon's, e.g. that of MinIO (default: AWS_ENDPOINT_URL)."
@@ -284,6 +285,16 @@ class Settings(BaseSettings):
             raise ValueError("batches of LAKE_URL would arrive as files, choose another prefix")
         return url
 
+    @field_validator("landing_queue_url")
+    @classmethod
+    def _check_landing_queue(cls, url: str, info: ValidationInfo) -> str:
+        if url and not info.data.get("landing_url"):
+            raise ValueError("it says what arrives in a bucket, set LANDING_URL too")
+        others = (info.data.get(name, "").rstrip("/") for name in ("sqs_queue_url", "sqs_dlq_url"))
+        if url and url.rstrip("/") in others:
+            raise ValueError("product events would be deleted there, give the notifications a queue of their own")
+        return url
+
     @field_validator("landing_dir")
     @classmethod
     def _check_copies(cls, folder: Path, info: ValidationInfo) -> Path:
@@ -384,17 +395,3 @@ def load_settings(**overrides: Any) -> Settings:
         words = first["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
     # Not within `except`: a traceback would show the error of pydantic too, which quotes what it was given.
     raise SettingsError(f"{name.upper()}={value}: {words}.")
-
-
-def check_writable(settings: Settings) -> None:
-    """Raise `SettingsError` if DATA_DIR cannot be made or written."""
-    probe = settings.data_dir / ".writable"
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink(missing_ok=True)  # another process tries at the same moment
-    except OSError as error:
-        raise SettingsError(
-            f"DATA_DIR={settings.data_dir}: the folder cannot be written ({error.strerror}), "
-            "choose another or change its rights."
-        ) from error

@@ -29,8 +29,7 @@ BatchIds = Annotated[list[str], typer.Argument(help="Ids of batches, or how they
 
 def _check_place(settings: Settings) -> None:
     """Raise `WarehouseError` where nothing was ever stored: a mistyped DATA_DIR would look like an empty platform."""
-    from analytics_platform.lake import open_lake
-    from analytics_platform.settings import check_writable
+    from analytics_platform.lake import check_writable, open_lake
     from analytics_platform.warehouse import WarehouseError, open_warehouse
 
     if not (open_warehouse(settings).exists() or open_lake(settings).exists()):

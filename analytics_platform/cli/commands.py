@@ -128,9 +128,9 @@ def drain(
     ] = None,
 ) -> None:
     """Move the messages of the queue SQS_QUEUE_URL into the lake. `materialize` does that too, and loads them."""
-    from analytics_platform.lake import open_lake
+    from analytics_platform.lake import check_writable, open_lake
     from analytics_platform.progress import progress_bar
-    from analytics_platform.settings import check_writable, load_settings
+    from analytics_platform.settings import load_settings
     from analytics_platform.sources.arrivals.queue import drain_queue
     from analytics_platform.sources.registry import SOURCES
 

@@ -36,7 +36,8 @@ from analytics_platform.demo.simulator import (
 from analytics_platform.demo.simulator.catalogue import OWN_DOMAINS, SHOP_TIMEZONE, SOLD_OUT_HOUR
 from analytics_platform.demo.simulator.money import SHOP_CURRENCY
 from analytics_platform.demo.simulator.tally import Figures
-from analytics_platform.settings import Settings, check_writable, load_settings
+from analytics_platform.lake import check_writable
+from analytics_platform.settings import Settings, load_settings
 from analytics_platform.shop.service import open_shop
 from analytics_platform.sources.arrivals.queue import queue_of
 from analytics_platform.warehouse import open_warehouse

@@ -7,7 +7,7 @@ from analytics_platform.lake.batch import Batch, Withdrawal, batch_id_of
 from analytics_platform.lake.codec import LakeError, UnreadableError, check_decodable, open_decoded, open_encoded
 from analytics_platform.lake.folder import FolderLake
 from analytics_platform.lake.lake import Lake
-from analytics_platform.lake.open import open_lake
+from analytics_platform.lake.open import check_writable, open_lake
 
 __all__ = [
     "Batch",
@@ -18,6 +18,7 @@ __all__ = [
     "Withdrawal",
     "batch_id_of",
     "check_decodable",
+    "check_writable",
     "open_decoded",
     "open_encoded",
     "open_lake",

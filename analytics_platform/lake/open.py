@@ -1,4 +1,4 @@
-"""Opens the lake that the settings name."""
+"""Opens the lake that the settings name, and checks the folder that all else hangs from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from analytics_platform.lake.folder import FolderLake
 from analytics_platform.lake.lake import Lake
-from analytics_platform.settings import Settings
+from analytics_platform.settings import Settings, SettingsError
 
 
 def open_lake(settings: Settings) -> Lake:
@@ -17,3 +17,17 @@ def open_lake(settings: Settings) -> Lake:
         endpoint = settings.aws_endpoint_url_s3 or settings.aws_endpoint_url
         return S3Lake(settings.lake_url, endpoint or None, settings.aws_default_region or None)
     return FolderLake(Path(settings.lake_url))
+
+
+def check_writable(settings: Settings) -> None:
+    """Raise `SettingsError` if DATA_DIR cannot be made or written."""
+    probe = settings.data_dir / ".writable"
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink(missing_ok=True)  # another process tries at the same moment
+    except OSError as error:
+        raise SettingsError(
+            f"DATA_DIR={settings.data_dir}: the folder cannot be written ({error.strerror}), "
+            "choose another or change its rights."
+        ) from error

@@ -18,10 +18,14 @@ RETRY_AFTER = dt.timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Start nothing, for this reason; what was read so far stays to be done, unless `cursor` says it is."""
+    """Start nothing, for this reason; what was read so far stays to be done, unless `cursor` says it is.
+
+    `is_later` says of files that a run is to be started for them once the reason has passed.
+    """
 
     reason: str
     cursor: str | None = None
+    is_later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,9 @@ def decide_landing(new_files: Collection[str], runs: Runs, now: dt.datetime, cur
     if key == cursor:
         return Wait(f"{count(len(new_files), 'file')} already tried and rejected: see the check files_readable")
     reason = _reason_to_wait(runs, now)
-    return Wait(f"{count(len(new_files), 'new file')}: {reason}") if reason else Start(f"files-{key}", cursor=key)
+    if reason:
+        return Wait(f"{count(len(new_files), 'new file')}: {reason}", is_later=True)
+    return Start(f"files-{key}", cursor=key)
 
 
 def decide_rebuild(

@@ -21,10 +21,10 @@ from sqlalchemy.exc import DBAPIError
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.errors import STOPPED, UserError, complain, count, did_you_mean, printable
-from analytics_platform.lake import open_lake
+from analytics_platform.lake import check_writable, open_lake
 from analytics_platform.orchestration.console import brought_nothing, causes_of, console_logger, name_of
 from analytics_platform.orchestration.jobs import ARRIVALS, BUILT_UP_TO, FOLLOW, INGEST, RANGE_END, RANGE_START, TOUCHED
-from analytics_platform.settings import Settings, check_writable
+from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
 from analytics_platform.warehouse.ledger import known_days, loadings

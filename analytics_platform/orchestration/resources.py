@@ -17,11 +17,11 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field, SecretStr, create_model
 
 from analytics_platform.connectors.sqs import Queue
-from analytics_platform.lake import FolderLake, Lake
+from analytics_platform.lake import FolderLake, Lake, check_writable
 from analytics_platform.lake.durable import LakeUnreachableError, LakeUnwritableError
 from analytics_platform.lake.s3 import S3Lake
 from analytics_platform.orchestration.retries import failure
-from analytics_platform.settings import Settings, check_writable, load_settings, masked
+from analytics_platform.settings import Settings, load_settings, masked
 from analytics_platform.warehouse import Session, Warehouse, WarehouseError, open_warehouse
 from analytics_platform.warehouse.duckdb import DuckDBWarehouse
 

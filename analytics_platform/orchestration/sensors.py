@@ -5,10 +5,14 @@ What cannot be read is not empty: the tick fails with the reason, and the cursor
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import TypeAlias
 
 import dagster as dg
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
+from analytics_platform.errors import UserError
 from analytics_platform.lake import Lake
 from analytics_platform.orchestration.alerts.sensor import alerts_sensor
 from analytics_platform.orchestration.assets.metadata import asset_key
@@ -27,6 +31,7 @@ from analytics_platform.settings import Settings
 from analytics_platform.shop.outbox import count_due
 from analytics_platform.shop.service import open_shop
 from analytics_platform.sources.arrivals.files import find_unread, find_unreadable, new_files
+from analytics_platform.sources.arrivals.notices import LIST_AFTER, Notices, delete_notices, receive_notices
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.sources.source import CountedArrival, Source
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
@@ -39,6 +44,7 @@ OUTBOX_SECONDS = 30
 RECONCILE_AFTER = dt.timedelta(minutes=15)
 """While a fast lane builds what arrives, the full lane builds the same days again no sooner than this."""
 
+FOLLOWED = "`analytics-platform follow` loads new files"
 Decide: TypeAlias = Callable[[dg.SensorEvaluationContext, Runs, dt.datetime], Wait | Start]
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -82,20 +88,23 @@ def _sensor(
         cursor = decision.cursor or context.cursor
         if isinstance(decision, Wait):
             return dg.SensorResult(skip_reason=decision.reason, cursor=cursor)
-        requests = [
-            dg.RunRequest(
-                run_key=decision.key and f"{decision.key}-{days or ''}",
-                job_name=job,
-                asset_selection=assets,
-                tags={SENSOR: name}
-                | ({RANGE_START: str(days.first), RANGE_END: str(days.last)} if days else {})
-                | ({TOUCHED: str(decision.touched)} if decision.touched else {}),
-            )
-            for days in decision.days
-        ]
-        return dg.SensorResult(run_requests=requests, cursor=cursor)
+        return dg.SensorResult(run_requests=_requests(decision, name, job, assets), cursor=cursor)
 
     return evaluate
+
+
+def _requests(decision: Start, sensor: str, job: str, assets: Sequence[dg.AssetKey] | None) -> list[dg.RunRequest]:
+    return [
+        dg.RunRequest(
+            run_key=decision.key and f"{decision.key}-{days or ''}",
+            job_name=job,
+            asset_selection=assets,
+            tags={SENSOR: sensor}
+            | ({RANGE_START: str(days.first), RANGE_END: str(days.last)} if days else {})
+            | ({TOUCHED: str(decision.touched)} if decision.touched else {}),
+        )
+        for days in decision.days
+    ]
 
 
 def files_sensor(source: Source, settings: Settings, lake: Lake) -> dg.SensorDefinition:
@@ -103,18 +112,89 @@ def files_sensor(source: Source, settings: Settings, lake: Lake) -> dg.SensorDef
 
     def decide(context: dg.SensorEvaluationContext, runs: Runs, now: dt.datetime) -> Wait | Start:
         if is_followed(settings):
-            return Wait("`analytics-platform follow` loads new files")
-        decision = decide_landing(new_files(source, settings, lake), runs, now, context.cursor)
-        if isinstance(decision, Start):
-            return decision
-        rejected = find_unreadable(source, settings, lake).items()
-        place = f"{settings.landing_place}/{source.name}"
-        said = (f"Rejected: {place}/{name}: {why.rstrip('.')}." for name, why in rejected)
-        unread = find_unread(source, SOURCES.values(), settings)
-        return Wait(" ".join([f"{decision.reason}.", *said, *unread]), decision.cursor)
+            return Wait(FOLLOWED)
+        return _decide_files(source, settings, lake, runs, now, context.cursor)
 
     description = f"Loads new files of {source.name}."
     return _sensor(f"{source.name}_files", INGEST, description, decide, settings, _assets(source))
+
+
+def _decide_files(
+    source: Source, settings: Settings, lake: Lake, runs: Runs, now: dt.datetime, tried: str | None
+) -> Wait | Start:
+    decision = decide_landing(new_files(source, settings, lake), runs, now, tried)
+    if isinstance(decision, Start):
+        return decision
+    rejected = find_unreadable(source, settings, lake).items()
+    place = f"{settings.landing_place}/{source.name}"
+    said = (f"Rejected: {place}/{name}: {why.rstrip('.')}." for name, why in rejected)
+    unread = find_unread(source, SOURCES.values(), settings)
+    return replace(decision, reason=" ".join([f"{decision.reason}.", *said, *unread]))
+
+
+class Listed(BaseModel):
+    """The cursor of `landed_files`: when all folders were listed, and by source the key of the files tried last."""
+
+    at: AwareDatetime | None = None
+    tried: dict[str, str] = {}
+
+
+def notices_sensor(settings: Settings, lake: Lake) -> dg.SensorDefinition:
+    """Make the sensor that loads the new files of those sources that LANDING_QUEUE_URL names; all now and then.
+
+    A message is deleted once its folders were listed and have nothing to start a run for. Until then it waits in the
+    queue, and after a crash, or with its run requested, it is received again.
+    """
+    folders = {source.name: source for source in SOURCES.values() if source.format.suffixes}
+
+    @dg.sensor(
+        name="landed_files",
+        job_name=INGEST,
+        description=f"Loads new files of sources that LANDING_QUEUE_URL names; looks for others every {LIST_AFTER}.",
+        minimum_interval_seconds=settings.sensor_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING if settings.automation else dg.DefaultSensorStatus.STOPPED,
+    )
+    def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        now, listed = dt.datetime.now(dt.UTC), _read_listed(context)
+        if is_followed(settings):
+            return dg.SensorResult(skip_reason=FOLLOWED, cursor=context.cursor)
+        if runs_of(context.instance, INGEST, "").unfinished:
+            return dg.SensorResult(skip_reason="a run has not ended yet", cursor=context.cursor)
+        # It does not ask the queue then: one that is away must not keep the folders from being listed.
+        is_due = listed.at is None or not dt.timedelta(0) <= now - listed.at < LIST_AFTER
+        notices = Notices() if is_due else receive_notices(folders, settings, wait=1)
+        if notices.warning:
+            context.log.warning(notices.warning)
+        starts, waits, tried = dict[str, Start](), dict[str, Wait](), dict(listed.tried)
+        for name in sorted(folders if is_due else notices.sources):
+            runs = runs_of(context.instance, INGEST, f"{name}_files")
+            decision = _decide_files(folders[name], settings, lake, runs, now, tried.get(name))
+            if isinstance(decision, Wait):
+                waits[name] = decision
+            else:
+                starts[name] = replace(decision, key=f"{name}-{decision.key}")  # files of two sources may be alike
+                tried[name] = str(decision.cursor)
+        later = {name for name, wait in waits.items() if wait.is_later}
+        try:
+            delete_notices(notices, settings, later | starts.keys())
+        except UserError as error:  # they come again; without the right to delete them no run would start
+            context.log.warning(str(error))
+        cursor = Listed(at=now if is_due and not later else listed.at, tried=tried).model_dump_json()
+        if not starts:
+            said = " ".join(f"{name}: {wait.reason}" for name, wait in waits.items())
+            return dg.SensorResult(skip_reason=said or "nothing is announced", cursor=cursor)
+        requests = [_requests(start, f"{name}_files", INGEST, _assets(folders[name])) for name, start in starts.items()]
+        return dg.SensorResult(run_requests=[*chain(*requests)], cursor=cursor)
+
+    return evaluate
+
+
+def _read_listed(context: dg.SensorEvaluationContext) -> Listed:
+    """Read the cursor. A lost one only has all folders be listed."""
+    try:
+        return Listed.model_validate_json(context.cursor or "{}")
+    except ValidationError:
+        return Listed()
 
 
 def system_sensor(source: Source, arrival: CountedArrival, settings: Settings) -> dg.SensorDefinition:
@@ -177,8 +257,10 @@ def outbox_sensor(settings: Settings) -> dg.SensorDefinition:
 
 def build_sensors(settings: Settings, lake: Lake) -> Sequence[dg.SensorDefinition]:
     """Make all sensors; whether they run from the start is the setting AUTOMATION."""
+    files = [source for source in SOURCES.values() if source.format.suffixes]
     return [
-        *(files_sensor(source, settings, lake) for source in SOURCES.values() if source.format.suffixes),
+        *([notices_sensor(settings, lake)] if settings.landing_queue_url else []),
+        *(files_sensor(source, settings, lake) for source in files if not settings.landing_queue_url),
         *(
             system_sensor(source, source.arrival, settings)
             for source in SOURCES.values()

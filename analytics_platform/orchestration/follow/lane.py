@@ -21,15 +21,16 @@ import dagster as dg
 
 from analytics_platform.connectors.sqs import Message
 from analytics_platform.errors import UserError, count
-from analytics_platform.lake import Batch, open_lake
+from analytics_platform.lake import Batch, check_writable, open_lake
 from analytics_platform.orchestration.console import causes_of
 from analytics_platform.orchestration.decisions import RETRY_AFTER
 from analytics_platform.orchestration.follow.batch import has_work
 from analytics_platform.orchestration.follow.state import ENDED, LaneState, only_lane, write_state
 from analytics_platform.orchestration.jobs import BUILT_UP_TO, FOLLOW, FOLLOWED_UP_TO
 from analytics_platform.orchestration.launch import built_up_to, history, prepare_home
-from analytics_platform.settings import Settings, check_writable
+from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import land_files, new_files
+from analytics_platform.sources.arrivals.notices import LIST_AFTER, Notices, delete_notices, receive_notices
 from analytics_platform.sources.arrivals.queue import drain_queue
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import Session, WarehouseError, open_warehouse
@@ -110,6 +111,7 @@ class Lane:
         self._done: list[tuple[float, int]] = []
         self._state = LaneState(at=dt.datetime.now(dt.UTC), pid=os.getpid(), doing="starts")
         self._tried: dict[str, set[str]] = {}
+        self._list_at = 0.0
 
     def state(self) -> LaneState:
         """Tell how the lane is now."""
@@ -170,8 +172,14 @@ class Lane:
                 self._run(marks)
 
     def _look_for_files(self) -> None:
-        """Put new files into the lake. Those that were tried already are not tried again until they change."""
-        for source in (each for each in SOURCES.values() if each.format.suffixes):
+        """Put new files into the lake. Those that were tried already are not tried again until they change.
+
+        With LANDING_QUEUE_URL the folders of those sources are listed that it names, and all now and then.
+        """
+        folders = {each.name: each for each in SOURCES.values() if each.format.suffixes}
+        is_due = not self._settings.landing_queue_url or time.monotonic() >= self._list_at
+        notices = Notices() if is_due else receive_notices(folders, self._settings)
+        for source in (folders[name] for name in (folders if is_due else notices.sources)):
             new = new_files(source, self._settings, self._lake)
             if not self._tried.get(source.name, set()).issuperset(new):
                 landed = land_files(source, self._settings, self._lake).batches
@@ -179,6 +187,11 @@ class Lane:
                     Arrived({source.name: [batch.content_sha256 for batch in landed]}, 0, dt.datetime.now(dt.UTC))
                 )
             self._tried[source.name] = set(new)
+        if is_due:
+            self._list_at = time.monotonic() + LIST_AFTER.total_seconds()
+        if notices.warning:
+            self._say({"event": "warning", "reason": notices.warning})
+        delete_notices(notices, self._settings)  # what they name is in the lake, where the next lane would find it
 
     def _take(self) -> bool:
         """Take over what waits, if something does within a moment."""

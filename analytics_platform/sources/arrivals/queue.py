@@ -74,15 +74,16 @@ def queue_of(settings: Settings, connect: Connect | None = None) -> Queue:
     """Give the queue of product events that the settings name. Raises `SettingsError` if they name none."""
     if not settings.sqs_queue_url:
         raise SettingsError("SQS_QUEUE_URL is not set: give the address of the queue.")
-    return _client(settings.sqs_queue_url, settings, connect)
+    return client_of(settings.sqs_queue_url, settings, connect)
 
 
 def dead_letters_of(settings: Settings, connect: Connect | None = None) -> Queue | None:
     """Give the queue for copies of rejected messages, if there is one."""
-    return _client(settings.sqs_dlq_url, settings, connect) if settings.sqs_dlq_url else None
+    return client_of(settings.sqs_dlq_url, settings, connect) if settings.sqs_dlq_url else None
 
 
-def _client(url: str, settings: Settings, connect: Connect | None) -> Queue:
+def client_of(url: str, settings: Settings, connect: Connect | None = None) -> Queue:
+    """Give a queue at AWS_ENDPOINT_URL, else at Amazon's."""
     from analytics_platform.connectors.sqs import Queue
 
     return (
