@@ -292,7 +292,7 @@ class Settings(BaseSettings):
             raise ValueError("it says what arrives in a bucket, set LANDING_URL too")
         others = (info.data.get(name, "").rstrip("/") for name in ("sqs_queue_url", "sqs_dlq_url"))
         if url and url.rstrip("/") in others:
-            raise ValueError("product events would be deleted there, give the notifications a queue of their own")
+            raise ValueError("product events would be deleted there, choose another queue for notifications")
         return url
 
     @field_validator("landing_dir")

@@ -380,8 +380,9 @@ class DuckDBSession(Session):
 
     def _audit(self, contract: ContractType, part: str) -> tuple[RuleResult, ...]:
         self.know_members(contract, part)
-        return tuple(audit(self._ask, contract, part))
+        return tuple(audit(self.ask, contract, part))
 
-    def _ask(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    def ask(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run a query; returns the names of its columns and its rows."""
         result = self.connection.execute(sql)
         return [name for name, *_ in result.description], result.fetchall()

@@ -6,6 +6,8 @@ import datetime as dt
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ from sqlglot import exp
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types
-from analytics_platform.contracts.sql import literal
+from analytics_platform.contracts.sql import literal, quote, quote_table
 from analytics_platform.demo.simulator import simulate
 from analytics_platform.sources.arrivals.api import put_answer
 from analytics_platform.sources.arrivals.files import land_files
@@ -24,6 +26,8 @@ from analytics_platform.sources.registry import SOURCES
 from analytics_platform.transform import DayRange, Query, all_models, plan
 from analytics_platform.transform.spark import runs_on_spark, spark_sql
 from analytics_platform.warehouse import DuckDBSession
+from analytics_platform.warehouse.audit import audit
+from analytics_platform.warehouse.delta.spark import ask
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.kit import build, memory_warehouse, open_platform
 from analytics_platform_tests.models.test_versions import FIRST, HORIZON, START, make_steps
@@ -89,6 +93,26 @@ def test_a_model_gives_on_spark_what_it_gives_on_duckdb(name: str, built: tuple[
         found = pl.DataFrame(spark.sql(spark_sql(query, types)).toArrow())
         assert in_order(found) == in_order(expected)
         assert days != HORIZON or expected.height > 0
+
+
+BROKEN = {"BIGINT": "-5", "DOUBLE": "7.5", "VARCHAR": "'x'", "BOOLEAN": "true"}
+"""Values that break most rules, by type; of other types there is none."""
+
+
+@pytest.mark.parametrize("name", ON_SPARK)
+def test_rules_count_on_spark_what_they_count_on_duckdb(name: str, built: tuple[DuckDBSession, SparkSession]) -> None:
+    session, spark = built
+    columns = column_types(CONTRACTS[name])
+    rows = f"SELECT {', '.join(map(quote, columns))} FROM {quote_table(name)}"
+    broken = (f"CAST({BROKEN.get(kind, 'NULL')} AS {kind})" for kind in columns.values())
+    nulls = (f"CAST(NULL AS {kind})" for kind in columns.values())
+    doubled = f"({rows} UNION ALL {rows} UNION ALL SELECT {', '.join(broken)} UNION ALL SELECT {', '.join(nulls)})"
+    for part in (quote_table(name), doubled):
+        here = list(audit(session.ask, CONTRACTS[name], part))
+        there = list(audit(partial(ask, spark), CONTRACTS[name], part))
+        assert [replace(each, sample=()) for each in there] == [replace(each, sample=()) for each in here]
+        assert [len(each.sample) for each in there] == [len(each.sample) for each in here]
+    assert any(each.failing for each in there)
 
 
 @pytest.mark.parametrize("name", ON_SPARK)

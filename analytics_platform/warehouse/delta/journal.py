@@ -237,7 +237,10 @@ class Journal:
     def _make(self, entry: Entry, step: JournalStep, table: DeltaTable) -> None:
         """Make a step, unless another process makes it at the same moment, or another commit of the table."""
         own = CommitProperties(
-            app_transactions=[Transaction(_APP, entry.number)], custom_metadata={"transaction": str(entry.number)}
+            app_transactions=[Transaction(_APP, entry.number)],
+            custom_metadata={"transaction": str(entry.number)},
+            # Delta sees no conflict with a commit that joined files: it would keep them beside what replaces them.
+            max_commit_retries=0,
         )
         try:
             if step.how == "merge":

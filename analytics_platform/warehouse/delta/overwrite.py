@@ -43,8 +43,9 @@ def replace_rows(
 ) -> None:
     """Put the files of a folder in the place of the rows that a condition on their day selects; None adds them.
 
-    An empty condition selects all rows. Raises `CommitFailedError` if another commit took a file away meanwhile, and
-    `OSError` if the folder has no file.
+    An empty condition selects all rows. The properties must allow no retries: Delta sees no conflict with a commit that
+    joined files. Raises `CommitFailedError` if there was another commit meanwhile, and `OSError` if the folder has no
+    file.
     """
     gone = [] if condition is None else list(_files_with(name, table, condition))
     added = place.copy_in(staged, name)

@@ -65,7 +65,7 @@ class Spark:
                 session.createDataFrame([], computed.schema).createOrReplaceTempView(_MADE)
                 none = pa.RecordBatchReader.from_batches(computed.limit(0).toArrow().schema, [])
                 self.place.write(folder, none)
-            results = tuple(audit(partial(_ask, session), contract, _MADE))
+            results = tuple(audit(partial(ask, session), contract, _MADE))
             here = self.place.count_rows(folder)
             there = results[0].checked if files else computed.count()
             if here != there:
@@ -111,7 +111,8 @@ def _on_other_disk(name: str, there: int, what: str, here: int) -> str:
     return f"{name}: {words}: let both use the same folder or bucket."
 
 
-def _ask(session: SparkSession, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+def ask(session: SparkSession, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Run a query written for DuckDB; returns the names of its columns and its rows."""
     rows = session.sql(spark_question(sql)).toArrow()
     return rows.column_names, list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
@@ -121,7 +122,7 @@ def _digest(session: SparkSession, contract: ContractType, view: str, condition:
     # Spark's hash passes over nulls: a value that moved to the column beside it would count as the same row.
     values = ", ".join(f"{column}, {column} IS NULL" for column in map(quote, column_types(contract)))
     digest = f"SELECT count(*), sum(CAST(hash({values}) AS DECIMAL(38, 0))) FROM {view} WHERE {condition}"
-    return _ask(session, digest)[1][0]
+    return ask(session, digest)[1][0]
 
 
 @contextmanager

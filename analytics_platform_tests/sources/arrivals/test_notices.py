@@ -175,7 +175,7 @@ def test_a_message_that_names_a_source_with_work_to_do_stays_and_comes_again(
         ({"landing_queue_url": "landing", "landing_url": "s3://shop/in"}, "not an address, write https://"),
         (
             {"landing_queue_url": QUEUE, "landing_url": "s3://shop/in", "sqs_queue_url": f"{QUEUE}/"},
-            "product events would be deleted there, give the notifications a queue of their own",
+            "product events would be deleted there, choose another queue for notifications",
         ),
     ],
 )

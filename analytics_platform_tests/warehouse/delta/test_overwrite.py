@@ -1,0 +1,156 @@
+"""Rows of a Delta table are replaced file by file, in one commit."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from analytics_platform.catalog import CONTRACTS
+from analytics_platform.contracts.ddl import polars_schema
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse.delta.damage import folder_of
+from analytics_platform.warehouse.delta.overwrite import replace_rows
+from analytics_platform.warehouse.delta.place import DeltaPlace, schema_of
+
+NAME = "cleaned.item_names"
+CONTRACT = CONTRACTS[NAME]
+DAYS = [dt.date(2024, 3, day) for day in range(1, 7)]
+
+Days = list[int]
+days = st.lists(st.integers(0, 5), max_size=4)
+steps = st.one_of(
+    st.tuples(st.just("append"), days),
+    st.tuples(st.just("by deltalake"), days),
+    st.tuples(st.just("compact"), st.just(Days())),
+    st.tuples(st.just("all"), days),
+    st.tuples(st.sampled_from([(first, last) for first in range(6) for last in range(first, 6)]), days),
+)
+
+
+@contextmanager
+def item_names(root: Path) -> Iterator[tuple[DeltaPlace, DeltaTable]]:
+    place = DeltaPlace(str(root))
+    place.create(NAME, schema_of(CONTRACT))
+    table = place.table(NAME)
+    assert table is not None
+    yield place, table
+
+
+def rows_of(numbers: Sequence[int], what: str) -> pl.DataFrame:
+    rows = [(DAYS[number], f"{what} {place}", None) for place, number in enumerate(numbers)]
+    return pl.DataFrame(rows, polars_schema(CONTRACT), orient="row")
+
+
+def reader_of(rows: pl.DataFrame) -> pa.RecordBatchReader:
+    return pa.RecordBatchReader.from_stream(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+
+def replace(place: DeltaPlace, table: DeltaTable, rows: pl.DataFrame, condition: str | None) -> None:
+    place.write("_staged/rows", reader_of(rows))
+    replace_rows(place, NAME, table, "_staged/rows", condition, CommitProperties(max_commit_retries=0))
+    place.delete("_staged/rows")
+    table.update_incremental()
+
+
+def stored(table: DeltaTable) -> list[tuple[object, ...]]:
+    return sorted(pl.DataFrame(table.to_pyarrow_table()).select(*polars_schema(CONTRACT)).rows(), key=str)
+
+
+@example([("append", [0, 1, 2]), ((1, 1), [1]), ("compact", []), ((2, 5), [])])
+@example([("by deltalake", [0, 0, 5]), ((1, 3), [2]), ("all", []), ("append", [])])
+@given(st.lists(steps, max_size=6))
+def test_after_any_steps_a_table_has_the_rows_that_were_put_last(taken: list[tuple[object, Days]]) -> None:
+    with TemporaryDirectory() as root, item_names(Path(root)) as (place, table):
+        expected = list[tuple[object, ...]]()
+        for number, (what, numbers) in enumerate(taken):
+            new, condition = rows_of(numbers, f"step {number}"), None
+            match what:
+                case "compact":
+                    table.optimize.compact()
+                    continue
+                case "by deltalake":
+                    write_deltalake(table, reader_of(new), mode="append")
+                    expected += new.rows()
+                    continue
+                case "all":
+                    condition, expected = "", []
+                case (int(first), int(last)):
+                    new = new.filter(pl.col("event_date").is_between(DAYS[first], DAYS[last]))
+                    condition = DayRange(DAYS[first], DAYS[last]).holds("event_date")
+                    expected = [row for row in expected if not DAYS[first] <= row[0] <= DAYS[last]]  # type: ignore[operator]
+            version = table.version()
+            replace(place, table, new, condition)
+            expected += new.rows()
+            assert table.version() == version + 1
+        assert stored(table) == sorted(expected, key=str)
+
+
+def test_files_of_other_days_stay_as_they_are(tmp_path: Path) -> None:
+    with item_names(tmp_path) as (place, table):
+        for number in (0, 1, 2):
+            replace(place, table, rows_of([number], "before"), None)
+        before = set(table.file_uris())
+        replace(place, table, rows_of([1], "after"), DayRange(DAYS[1], DAYS[1]).holds("event_date"))
+        assert len(before & set(table.file_uris())) == 2
+        assert len(table.file_uris()) == 3
+
+
+def test_files_of_which_the_log_knows_no_days_are_looked_into(tmp_path: Path) -> None:
+    with item_names(tmp_path) as (place, table):
+        table.alter.set_table_properties({"delta.dataSkippingNumIndexedCols": "0"})
+        write_deltalake(table, reader_of(rows_of([0, 1], "before")), mode="append")
+        replace(place, table, rows_of([1], "after"), DayRange(DAYS[1], DAYS[1]).holds("event_date"))
+        assert [row[:2] for row in stored(table)] == [(DAYS[0], "before 0"), (DAYS[1], "after 0")]
+
+
+def test_the_second_of_two_writers_of_a_day_fails_and_leaves_no_file(tmp_path: Path) -> None:
+    with item_names(tmp_path) as (place, table):
+        replace(place, table, rows_of([0], "before"), None)
+        second = place.table(NAME)
+        assert second is not None
+        that_day = DayRange(DAYS[0], DAYS[0]).holds("event_date")
+        replace(place, table, rows_of([0], "first"), that_day)
+        with pytest.raises(CommitFailedError):
+            replace(place, second, rows_of([0], "second"), that_day)
+        assert [row[1] for row in stored(table)] == ["first 0"]
+        assert len(list((tmp_path / folder_of(NAME)).glob("*.parquet"))) == 2  # the versions before and after
+
+
+def test_files_that_were_joined_meanwhile_are_not_replaced(tmp_path: Path) -> None:
+    with item_names(tmp_path) as (place, table):
+        for number in (0, 1):
+            replace(place, table, rows_of([number], "before"), None)
+        second = place.table(NAME)
+        assert second is not None
+        assert table.optimize.compact()["numFilesRemoved"] == 2
+        with pytest.raises(CommitFailedError):
+            replace(place, second, rows_of([0], "after"), DayRange(DAYS[0], DAYS[0]).holds("event_date"))
+        assert [row[1] for row in stored(table)] == ["before 0", "before 0"]
+
+
+def test_a_disk_that_is_full_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with item_names(tmp_path) as (place, table):
+        replace(place, table, rows_of([0, 1], "before"), None)
+        calls, write = itertools.count(), DeltaPlace.write
+
+        def full(*arguments: object) -> list[str]:
+            if next(calls):  # after what is staged
+                raise OSError("No space left on device")
+            return write(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(DeltaPlace, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            replace(place, table, rows_of([1], "after"), DayRange(DAYS[1], DAYS[1]).holds("event_date"))
+        assert len(list((tmp_path / folder_of(NAME)).glob("*.parquet"))) == 1
