@@ -89,7 +89,7 @@ class Spark:
         counts = ", ".join(f"(SELECT COUNT(1) FROM {view_of(source)}) AS {view_of(source)}" for source in tables)
         seen = session.sql(f"SELECT {counts}").toArrow().to_pylist()[0] if tables else {}
         for source, table in tables.items():
-            there, here = seen[view_of(source)], table.to_pyarrow_dataset().count_rows()
+            there, here = seen[view_of(source)], table.count()
             if there != here:
                 raise WarehouseError(_on_other_disk(name, there, source, here))
 
