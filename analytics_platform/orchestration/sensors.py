@@ -150,7 +150,7 @@ def notices_sensor(settings: Settings, lake: Lake) -> dg.SensorDefinition:
     @dg.sensor(
         name="landed_files",
         job_name=INGEST,
-        description=f"Loads new files of sources that LANDING_QUEUE_URL names; looks for others every {LIST_AFTER}.",
+        description="Loads new files of sources that LANDING_QUEUE_URL names; looks for others every 15 minutes.",
         minimum_interval_seconds=settings.sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING if settings.automation else dg.DefaultSensorStatus.STOPPED,
     )
@@ -165,25 +165,30 @@ def notices_sensor(settings: Settings, lake: Lake) -> dg.SensorDefinition:
         notices = Notices() if is_due else receive_notices(folders, settings, wait=1)
         if notices.warning:
             context.log.warning(notices.warning)
-        starts, waits, tried = dict[str, Start](), dict[str, Wait](), dict(listed.tried)
-        for name in sorted(folders if is_due else notices.sources):
-            runs = runs_of(context.instance, INGEST, f"{name}_files")
-            decision = _decide_files(folders[name], settings, lake, runs, now, tried.get(name))
-            if isinstance(decision, Wait):
-                waits[name] = decision
-            else:
-                starts[name] = replace(decision, key=f"{name}-{decision.key}")  # files of two sources may be alike
-                tried[name] = str(decision.cursor)
+        decisions = {
+            name: _decide_files(
+                *(folders[name], settings, lake, runs_of(context.instance, INGEST, f"{name}_files"), now),
+                listed.tried.get(name),
+            )
+            for name in sorted(folders if is_due else notices.sources)
+        }
+        waits = {name: each for name, each in decisions.items() if isinstance(each, Wait)}
+        starts = {name: each for name, each in decisions.items() if isinstance(each, Start)}
         later = {name for name, wait in waits.items() if wait.is_later}
         try:
             delete_notices(notices, settings, later | starts.keys())
         except UserError as error:  # they come again; without the right to delete them no run would start
             context.log.warning(str(error))
+        tried = listed.tried | {name: str(start.cursor) for name, start in starts.items()}
         cursor = Listed(at=now if is_due and not later else listed.at, tried=tried).model_dump_json()
         if not starts:
             said = " ".join(f"{name}: {wait.reason}" for name, wait in waits.items())
             return dg.SensorResult(skip_reason=said or "nothing is announced", cursor=cursor)
-        requests = [_requests(start, f"{name}_files", INGEST, _assets(folders[name])) for name, start in starts.items()]
+        requests = [
+            # Files of two sources may be alike, and have the same key.
+            _requests(replace(start, key=f"{name}-{start.key}"), f"{name}_files", INGEST, _assets(folders[name]))
+            for name, start in starts.items()
+        ]
         return dg.SensorResult(run_requests=[*chain(*requests)], cursor=cursor)
 
     return evaluate
