@@ -83,7 +83,8 @@ def test_the_watchdog_is_a_job_that_checks_and_builds_nothing(run: Run) -> None:
 def test_a_second_run_changes_no_table_and_reads_no_row_again(run: Run) -> None:
     before = run.platform.contents()
 
-    assert run.platform.materialize(*RANGE).success
+    # That each table is the same when it is built again, models.test_incremental proves without Dagster.
+    assert run.platform.materialize(*RANGE, select='+key:"sessionized/sessions"').success
 
     assert run.platform.contents() == before
 

@@ -8,7 +8,7 @@ import pytest
 
 from analytics_platform.settings import SettingsError, load_settings
 from analytics_platform.warehouse import WarehouseError
-from analytics_platform_tests.kit import build, load_rows, open_platform
+from analytics_platform_tests.kit import build, load_rows, open_platform, open_with_tables
 from analytics_platform_tests.models.test_incremental import HORIZON, make_traffic
 from analytics_platform_tests.spark import spark_remote
 from analytics_platform_tests.warehouse.postgres.test_parity import in_two_steps
@@ -16,7 +16,7 @@ from analytics_platform_tests.warehouse.postgres.test_parity import in_two_steps
 
 def test_tables_computed_by_spark_equal_those_of_a_duckdb_file(tmp_path: Path) -> None:
     files = make_traffic(8)
-    on_duckdb = in_two_steps(open_platform(tmp_path / "duckdb"), files)
+    on_duckdb = in_two_steps(open_with_tables(tmp_path / "duckdb"), files)
     with spark_remote() as url:
         address = f"lake://{tmp_path}/tables"
         on_spark = in_two_steps(open_platform(tmp_path / "spark", warehouse_url=address, spark_remote=url), files)
