@@ -9,7 +9,16 @@ import pytest
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.ledger import loadings
 from analytics_platform.warehouse.replay import replay
-from analytics_platform_tests.kit import Contents, Platform, Row, click, contents, load_rows, open_platform
+from analytics_platform_tests.kit import (
+    Contents,
+    Platform,
+    Row,
+    click,
+    contents,
+    load_rows,
+    open_platform,
+    open_with_tables,
+)
 
 OLD, NEW = click("ada", "2023-12-31T23:59:59Z"), click("ada", "2024-03-01T10:00:00Z")
 BROKEN = click("", "2023-06-01T10:00:00Z")
@@ -35,7 +44,7 @@ def replayed(platform: Platform, session: Session, *only: str) -> list[tuple[int
 
 def undisturbed(platform: Platform, *files: list[Row]) -> Contents:
     """What the tables hold when the new contract was in force from the start."""
-    other = open_platform(platform.settings.data_dir / "other", partition_start=dt.date(2023, 1, 1))
+    other = open_with_tables(platform.settings.data_dir / "other", partition_start=dt.date(2023, 1, 1))
     with other.session() as session:
         for number, rows in enumerate(files):
             load_rows(other, session, rows, f"{number}.csv")

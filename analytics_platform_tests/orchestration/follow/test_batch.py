@@ -26,11 +26,15 @@ def followed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Followe
         yield Followed(platform, instance)
 
 
-def test_after_batches_in_any_order_every_table_is_as_if_built_at_once(followed: Followed, tmp_path: Path) -> None:
+# Each run takes seconds. Batches of one message are those of the next test too.
+@pytest.mark.parametrize("least", [10, pytest.param(1, marks=pytest.mark.slow)])
+def test_after_batches_in_any_order_every_table_is_as_if_built_at_once(
+    followed: Followed, tmp_path: Path, least: int
+) -> None:
     bodies, chance = messages(7, 100, users=20), random.Random(7)
     files = [followed.drop(f"{seed}.csv", clicks(seed, 20, clients=20)) for seed in range(3)]
     while bodies:
-        size = 40 if len(bodies) == 100 else chance.randrange(1, 30)
+        size = 40 if len(bodies) == 100 else chance.randrange(least, 30)
         arrived = {ECOMMERCE_EVENTS: [followed.put(bodies[:size]).content_sha256]}
         with_summaries = not followed.built or chance.random() < 0.3
         assert followed.run(arrived | ({CLICKSTREAM: files.pop()} if files else {}), with_summaries).success
