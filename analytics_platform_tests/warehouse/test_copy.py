@@ -12,16 +12,7 @@ import pytest
 from analytics_platform.demo.simulator import simulate
 from analytics_platform.warehouse import Session, WarehouseError
 from analytics_platform.warehouse.copy import copy_warehouse
-from analytics_platform_tests.kit import (
-    Contents,
-    Platform,
-    build,
-    contents,
-    load_files,
-    loaded_days,
-    open_platform,
-    open_with_tables,
-)
+from analytics_platform_tests.kit import Contents, Platform, build, contents, load_files, loaded_days, open_platform
 from analytics_platform_tests.postgres import new_database
 
 START = dt.date(2026, 3, 1)
@@ -31,7 +22,7 @@ START = dt.date(2026, 3, 1)
 def source(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     root = tmp_path_factory.mktemp("source")
     simulate(2, 30, 5, root / "simulated", START)
-    platform = open_with_tables(root / "data", partition_start=START)
+    platform = open_platform(root / "data", partition_start=START)
     with platform.session() as session:
         load_files(platform, session, root / "simulated" / "clickstream")
         build(session, loaded_days(session), platform.settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,6 @@ from analytics_platform_tests.kit import (
     click,
     contents,
     load_rows,
-    open_platform,
     open_with_tables,
 )
 
@@ -27,11 +27,16 @@ BROKEN = click("", "2023-06-01T10:00:00Z")
 @pytest.fixture
 def platform(platform: Platform) -> Platform:
     """A platform that takes no event before 2024."""
-    return open_platform(platform.settings.data_dir, partition_start=dt.date(2024, 1, 1))
+    return _since(platform, dt.date(2024, 1, 1))
 
 
 def allowing_2023(platform: Platform) -> Platform:
-    return open_platform(platform.settings.data_dir, partition_start=dt.date(2023, 1, 1))
+    return _since(platform, dt.date(2023, 1, 1))
+
+
+def _since(platform: Platform, start: dt.date) -> Platform:
+    """The same platform with another first day, and with the same warehouse."""
+    return replace(platform, settings=platform.settings.model_copy(update={"partition_start": start}))
 
 
 def replayed(platform: Platform, session: Session, *only: str) -> list[tuple[int, int, int, int]]:
