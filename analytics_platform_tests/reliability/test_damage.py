@@ -30,7 +30,6 @@ from analytics_platform_tests.kit import (
     loaded_days,
     needed,
     open_platform,
-    open_with_tables,
     to_csv,
 )
 from analytics_platform_tests.names import CLICKSTREAM, USERS
@@ -70,7 +69,7 @@ class Whole:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     root = tmp_path_factory.mktemp("whole")
-    platform, killed = open_with_tables(root / "data"), root / "killed"
+    platform, killed = open_platform(root / "data"), root / "killed"
     killed.mkdir()
     with platform.session() as session:
         load_rows(platform, session, FIRST, "first.csv")
