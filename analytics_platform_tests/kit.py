@@ -54,6 +54,7 @@ from analytics_platform.warehouse import (
 from analytics_platform.warehouse.build import build_ranges
 from analytics_platform.warehouse.load import load_new_batches
 from analytics_platform_tests.names import CLICKSTREAM
+from analytics_platform_tests.postgres import database_with_tables
 
 Row: TypeAlias = Mapping[str, str]
 Contents: TypeAlias = dict[str, list[tuple[object, ...]]]
@@ -115,6 +116,16 @@ def open_with_tables(root: Path, **settings: object) -> Platform:
     platform = open_platform(root, **settings)
     shutil.copy(empty_tables(), platform.settings.warehouse_path)
     return platform
+
+
+@contextmanager
+def platform_on(kind: str, root: Path, **settings: object) -> Iterator[Platform]:
+    """A platform on `duckdb` or `postgres` with all tables, none with a row."""
+    if kind == "duckdb":
+        yield open_with_tables(root, **settings)
+        return
+    with database_with_tables() as url:
+        yield open_platform(root, warehouse_url=url, **settings)
 
 
 @contextmanager

@@ -15,9 +15,9 @@ from bson.int64 import Int64
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.watchdog import unread_fields
-from analytics_platform_tests.kit import Platform, build, click, load_rows, open_platform, open_with_tables
+from analytics_platform_tests.kit import Platform, build, click, load_rows, open_with_tables, platform_on
+from analytics_platform_tests.models.test_order_facts import both_warehouses
 from analytics_platform_tests.names import WEB_LOGS
-from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_logs import load, log, put_logs
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 
@@ -52,12 +52,11 @@ def _build(platform: Platform, documents: list[Mapping[str, Any]]) -> None:
         build(session, DayRange(NOON.date(), NOON.date()), platform.settings, TABLES)
 
 
-@pytest.mark.parametrize("is_postgres", [False, True])
+@both_warehouses
 def test_a_purchase_in_a_log_has_its_amount_its_order_and_its_product_wherever_they_stand(
-    tmp_path: Path, is_postgres: bool
+    tmp_path: Path, kind: str
 ) -> None:
-    with new_database() as url:
-        platform = open_platform(tmp_path, **({"warehouse_url": url} if is_postgres else {}))
+    with platform_on(kind, tmp_path) as platform:
         _build(platform, [log(n, NOON, "buy", "Lamp", **order) for n, order in enumerate(ORDERS, 1)])
         with platform.session(read_only=True) as session:
             found = session.rows(

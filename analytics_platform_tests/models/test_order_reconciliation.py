@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
-
-import pytest
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange
@@ -23,10 +20,9 @@ from analytics_platform_tests.kit import (
     contents,
     load_rows,
     needed,
-    open_platform,
     open_with_tables,
 )
-from analytics_platform_tests.postgres import new_database
+from analytics_platform_tests.models.test_order_facts import both_warehouses, opened
 from analytics_platform_tests.shop_rows import customer, load_shop, order
 
 TABLES = needed("marts.order_reconciliation")
@@ -134,11 +130,7 @@ MONEY = needed("star.fact_orders", "star.fact_refunds", "marts.daily_trends")
 def test_an_order_is_a_refund_of_what_is_left_while_it_is_cancelled_also_late_and_on_postgresql(tmp_path: Path) -> None:
     found = []
     for is_late in (False, True):
-        with new_database() as url, ExitStack() as stack:
-            is_postgres = {"warehouse_url": url} if is_late else {}
-            platform = open_platform(tmp_path / str(is_late), **is_postgres)
-            session = stack.enter_context(platform.session())
-            session.ensure(*CONTRACTS.values())
+        with opened("postgres" if is_late else "duckdb", tmp_path / str(is_late)) as (platform, session):
             load_rows(platform, session, SALES)
             for status in ("placed", "cancelled"):
                 at = NOON + SECOND if status == "placed" else NOON + dt.timedelta(days=3)
@@ -179,14 +171,11 @@ def test_an_order_is_a_refund_of_what_is_left_while_it_is_cancelled_also_late_an
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("is_postgres", [False, True])
-def test_ids_of_clients_and_orders_may_have_any_signs(tmp_path: Path, is_postgres: bool) -> None:
+@both_warehouses
+def test_ids_of_clients_and_orders_may_have_any_signs(tmp_path: Path, kind: str) -> None:
     """Two orders have keys that would be the same without escapes; one id of a client looks like an escape."""
     ids = [("a", "b/1", "a/b/1"), ("a/b", "1", "a%2Fb/1"), ("50%", "%2F", "50%25/%2F"), ("%2F", "ü/", "%252F/ü/")]
-    with new_database() as url, ExitStack() as stack:
-        platform = open_platform(tmp_path, **({"warehouse_url": url} if is_postgres else {}))
-        session = stack.enter_context(platform.session())
-        session.ensure(*CONTRACTS.values())
+    with opened(kind, tmp_path) as (platform, session):
         load_rows(platform, session, [bought(client, NOON, number) for client, number, _ in ids])
         build(session, DAYS, platform.settings, IDENTITIES)
         keys = [key for *_, key in ids]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,12 +33,11 @@ from analytics_platform_tests.kit import (
     load_rows,
     loaded_days,
     needed,
-    open_platform,
     open_with_tables,
 )
 from analytics_platform_tests.models.sales import TABLES as SOLD
 from analytics_platform_tests.models.stored import run
-from analytics_platform_tests.postgres import new_database
+from analytics_platform_tests.models.test_order_facts import both_warehouses, opened
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 from analytics_platform_tests.shop_rows import customer, load_shop, order
 
@@ -103,17 +102,14 @@ def test_a_purchase_without_user_is_the_order_of_who_signed_in_before_it(tmp_pat
         assert session.rows("SELECT person_id FROM marts.customer_revenue") == [("user:ada",)]
 
 
-@pytest.mark.parametrize("is_postgres", [False, True])
-def test_a_client_is_nobody_else_whatever_it_is_called(tmp_path: Path, is_postgres: bool) -> None:
+@both_warehouses
+def test_a_client_is_nobody_else_whatever_it_is_called(tmp_path: Path, kind: str) -> None:
     """Clients are called as the client of user 7, as an address, and as what stands for an erased client."""
     at, names = (
         dt.datetime(2024, 3, 1, 10, tzinfo=dt.UTC),
         ("user:7", "7", "c7@mail.example", "erased:7", "client:user:7"),
     )
-    with new_database() as url, ExitStack() as stack:
-        platform = open_platform(tmp_path, **({"warehouse_url": url} if is_postgres else {}))
-        session = stack.enter_context(platform.session())
-        session.ensure(*CONTRACTS.values())
+    with opened(kind, tmp_path) as (platform, session):
         load_rows(platform, session, [click(name, at) for name in names])
         bodies = [shop_message("7", at), shop_message(None, at, client_id="user:7"), shop_message("erased:7", at)]
         load_messages(platform, session, bodies)
@@ -185,14 +181,8 @@ def _tables(session: Session) -> Contents:
 
 @contextmanager
 def _platform(kind: str, **chosen: object) -> Iterator[tuple[Platform, Session]]:
-    with TemporaryDirectory() as folder, new_database() if kind == "postgres" else nullcontext("") as url:
-        made = (
-            open_platform(Path(folder), warehouse_url=url, **chosen)
-            if url
-            else open_with_tables(Path(folder), **chosen)
-        )
-        with made.session() as session:
-            yield made, session
+    with TemporaryDirectory() as folder, opened(kind, Path(folder), **chosen) as (platform, session):
+        yield platform, session
 
 
 def _build_after(platform: Platform, session: Session, batch: str) -> None:

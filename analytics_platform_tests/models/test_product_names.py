@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,10 +22,8 @@ from analytics_platform_tests.kit import (
     load_rows,
     loaded_days,
     needed,
-    open_platform,
-    open_with_tables,
+    platform_on,
 )
-from analytics_platform_tests.postgres import new_database
 
 TABLES = needed(
     *("star.fact_event_items", "star.fact_order_items", "star.fact_refunds", "marts.product_performance"),
@@ -111,15 +108,13 @@ def test_a_name_that_is_told_later_is_found_on_the_days_before(kind: str) -> Non
 
 def assert_same_tables(kind: str, early: Sequence[tuple[int, str, str]], late: Sequence[tuple[int, str, str]]) -> None:
     """Load items, then others on a later day; compare what a run builds with building all days at once."""
-    with TemporaryDirectory() as folder, new_database() if kind == "postgres" else nullcontext("") as url:
-        made = open_platform(Path(folder), warehouse_url=url) if url else open_with_tables(Path(folder))
-        with made.session() as session:
-            load_rows(made, session, _rows(early, 0), "early.csv")
-            build(session, loaded_days(session), made.settings, NAMED)
-            load_rows(made, session, _rows([(4, *named) for _, *named in late], 30), "late.csv")
-            (batch,) = session.one("SELECT batch_id FROM ops.pipeline_logs WHERE input = 'late.csv'")
-            days = days_after(session, [batch], made.settings)
-            build(session, DayRange(min(days), max(days)), made.settings, NAMED)
-            found = contents(session, NAMED - {"star.dim_date"})  # days between the files are not built
-            build(session, loaded_days(session), made.settings, NAMED)
-            assert found == contents(session, NAMED - {"star.dim_date"})
+    with TemporaryDirectory() as folder, platform_on(kind, Path(folder)) as made, made.session() as session:
+        load_rows(made, session, _rows(early, 0), "early.csv")
+        build(session, loaded_days(session), made.settings, NAMED)
+        load_rows(made, session, _rows([(4, *named) for _, *named in late], 30), "late.csv")
+        (batch,) = session.one("SELECT batch_id FROM ops.pipeline_logs WHERE input = 'late.csv'")
+        days = days_after(session, [batch], made.settings)
+        build(session, DayRange(min(days), max(days)), made.settings, NAMED)
+        found = contents(session, NAMED - {"star.dim_date"})  # days between the files are not built
+        build(session, loaded_days(session), made.settings, NAMED)
+        assert found == contents(session, NAMED - {"star.dim_date"})

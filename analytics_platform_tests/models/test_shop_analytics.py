@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,10 +23,8 @@ from analytics_platform_tests.kit import (
     load_rows,
     loaded_days,
     needed,
-    open_platform,
-    open_with_tables,
 )
-from analytics_platform_tests.postgres import new_database
+from analytics_platform_tests.models.test_order_facts import both_warehouses, opened
 
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 
@@ -116,8 +113,8 @@ def test_a_cohort_is_followed_from_the_month_of_its_first_order(shop: Session) -
     ]
 
 
-@pytest.mark.parametrize("is_postgres", [False, True])
-def test_who_has_only_orders_of_unknown_amount_brought_an_unknown_amount(tmp_path: Path, is_postgres: bool) -> None:
+@both_warehouses
+def test_who_has_only_orders_of_unknown_amount_brought_an_unknown_amount(tmp_path: Path, kind: str) -> None:
     """Bob's one order and one of Ada's name no value: his revenue is unknown, hers is that of the other order.
 
     Cat gives back one without a value in March, a month with nothing else.
@@ -126,10 +123,7 @@ def test_who_has_only_orders_of_unknown_amount_brought_an_unknown_amount(tmp_pat
     rows += [order("cat", "2024-01-20", 5), order("cat", "2024-02-20", None)]
     rows += [click("cat", "2024-03-05T12:00:00Z", "refund", data={"transaction_id": "cat-2024-02-20"})]
     tables = {f"marts.{name}" for name in ("customer_revenue", "customer_rfm", "monthly_growth", "daily_trends")}
-    with ExitStack() as stack:
-        url = stack.enter_context(new_database()) if is_postgres else ""
-        platform = open_platform(tmp_path, warehouse_url=url) if url else open_with_tables(tmp_path)
-        session = stack.enter_context(platform.session())
+    with opened(kind, tmp_path) as (platform, session):
         load_rows(platform, session, rows)
         build(session, loaded_days(session), platform.settings, needed(*tables, "marts.cohort_retention"))
         assert session.rows(

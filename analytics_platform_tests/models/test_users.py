@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
-from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange, all_models
 from analytics_platform.warehouse.watchdog import unknown_events
 from analytics_platform_tests.kit import (
@@ -24,11 +22,11 @@ from analytics_platform_tests.kit import (
     contents,
     load_rows,
     needed,
-    open_platform,
     open_with_tables,
+    platform_on,
 )
+from analytics_platform_tests.models.test_order_facts import both_warehouses, opened
 from analytics_platform_tests.names import USERS, WEB_LOGS
-from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_logs import load, log, put_logs, put_users, user
 from analytics_platform_tests.shop_rows import customer, load_shop, order
 
@@ -165,14 +163,11 @@ def test_a_purchase_without_a_user_is_of_the_one_who_signed_in_before_it(platfor
     assert rows(platform, "SELECT product_name, orders FROM marts.user_product_affinity") == [("Hawaiian", 1)]
 
 
-@pytest.mark.parametrize("is_postgres", [False, True])
-def test_an_order_is_a_figure_of_the_shops_customer_whoever_its_events_name(tmp_path: Path, is_postgres: bool) -> None:
+@both_warehouses
+def test_an_order_is_a_figure_of_the_shops_customer_whoever_its_events_name(tmp_path: Path, kind: str) -> None:
     """A guest, and someone who orders in a browser where another signed in; the shop's database comes late."""
     at, tables = NOON.replace(tzinfo=dt.UTC), TABLES | needed("marts.customer_revenue")
-    with new_database() as url, ExitStack() as stack:
-        platform = open_platform(tmp_path, **({"warehouse_url": url} if is_postgres else {}))
-        session = stack.enter_context(platform.session())
-        session.ensure(*CONTRACTS.values())
+    with opened(kind, tmp_path) as (platform, session):
         sold = {"revenue": 10, "items": [{"item_id": "p1", "item_name": "Hawaiian"}]}
         bought = (
             click(client, at, "purchase", data={**sold, "transaction_id": "T"}, user_id=user)
@@ -234,8 +229,8 @@ def test_a_second_build_changes_nothing(platform: Platform) -> None:
         assert contents(session, all_models()) == before
 
 
-@pytest.mark.parametrize("is_postgres", [False, True], ids=["duckdb", "postgres"])
-def test_logs_in_plain_words_of_customers_that_only_the_shop_has_are_theirs(is_postgres: bool, tmp_path: Path) -> None:
+@both_warehouses
+def test_logs_in_plain_words_of_customers_that_only_the_shop_has_are_theirs(kind: str, tmp_path: Path) -> None:
     words = {"view": 3500, "click": 1000, "Added": 300, "buy": 150, "rate": 50}
     people = [
         "1",
@@ -254,8 +249,7 @@ def test_logs_in_plain_words_of_customers_that_only_the_shop_has_are_theirs(is_p
     known = {
         str(person).removesuffix(".0"): [each for each in logs if each["user_id"] == person] for person in people[:6]
     }
-    with new_database() as url:
-        platform = open_platform(tmp_path, **({"warehouse_url": url} if is_postgres else {}))
+    with platform_on(kind, tmp_path) as platform:
         put_logs(platform, logs)
         assert load(platform) == {WEB_LOGS: (5000, 0, 0), USERS: (0, 0, 0)}
         with platform.session() as session:

@@ -27,8 +27,8 @@ from analytics_platform_tests.kit import (
     click,
     contents,
     load_rows,
-    open_platform,
     open_with_tables,
+    platform_on,
 )
 from analytics_platform_tests.models.test_incremental import differing
 from analytics_platform_tests.shop_rows import ShopRow, customer, load_shop, order, product
@@ -134,11 +134,9 @@ def in_platform(
     root: Path,
     make: Callable[[Platform, Session, Sequence[Step]], Contents],
     steps: Sequence[Step],
-    **settings: object,
+    kind: str = "duckdb",
 ) -> Contents:
-    platform = open_platform(root, **settings)
-    with platform.session() as session:
-        session.ensure(CONTRACTS["cleaned.clickstream"])
+    with platform_on(kind, root) as platform, platform.session() as session:
         found = make(platform, session, steps)
         check_versions(session, steps)
         return found

@@ -9,20 +9,16 @@ import pytest
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.warehouse import LEDGER_TABLES, Session
-from analytics_platform_tests.kit import Platform, open_platform
-from analytics_platform_tests.postgres import new_database
+from analytics_platform_tests.kit import Platform, open_platform, platform_on
 
 
 @pytest.fixture(params=["duckdb", "postgres", pytest.param("delta", marks=pytest.mark.slow)])
 def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
-    if request.param == "duckdb":
-        yield open_platform(tmp_path)
-        return
     if request.param == "delta":
         yield open_platform(tmp_path, warehouse_url=f"lake://{tmp_path}/tables")
         return
-    with new_database() as url:
-        yield open_platform(tmp_path, warehouse_url=url)
+    with platform_on(request.param, tmp_path) as platform:
+        yield platform
 
 
 @pytest.fixture

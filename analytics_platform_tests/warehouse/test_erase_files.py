@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from analytics_platform.sources.registry import SOURCES
@@ -23,9 +23,14 @@ from analytics_platform_tests.names import CLICKSTREAM
 from analytics_platform_tests.sources.test_person import ADA
 from analytics_platform_tests.warehouse.test_erase import erase_person
 
+HERS, NAMES_HER, REJECTED = (
+    click(ADA, "2024-03-01T10:00:00Z"),
+    click("bob", "2024-03-01T11:00:00Z", data={"x": ADA}),
+    click(ADA, "yesterday"),
+)
+OTHERS = [click(client, f"2024-03-0{day}T10:00:00Z") for client in ("bob", "", "eve") for day in (1, 2, 3)]
 EVENTS = st.sampled_from(
-    [click(client, f"2024-03-0{day}T10:00:00Z") for client in (ADA, "bob", "", "eve") for day in (1, 2, 3)]
-    + [click("bob", "2024-03-01T11:00:00Z", data={"x": ADA}), click(ADA, "yesterday")]
+    [HERS, *(click(ADA, f"2024-03-0{day}T10:00:00Z") for day in (2, 3)), *OTHERS, NAMES_HER, REJECTED]
 )
 FILES = st.lists(st.lists(EVENTS, min_size=1, max_size=6), min_size=1, max_size=4)
 
@@ -44,7 +49,10 @@ def as_left(session: Session) -> Contents:
     }
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=max(4, settings().max_examples // 8), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+@example([[HERS, *OTHERS[:4]], [HERS, NAMES_HER, OTHERS[0]], [REJECTED, *OTHERS[3:]], [HERS]])
 @given(FILES)
 def test_erased_is_as_if_the_files_had_come_without_the_person(
     tmp_path_factory: pytest.TempPathFactory, files: Sequence[Sequence[Row]]

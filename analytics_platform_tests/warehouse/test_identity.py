@@ -32,8 +32,8 @@ from analytics_platform_tests.kit import (
     load_rows,
     needed,
     open_platform,
+    platform_on,
 )
-from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 
 AT = "2024-03-01T10:00:00Z"
@@ -327,15 +327,8 @@ def _batches(session: Session) -> list[str]:
 
 @contextmanager
 def _new_platform(root: Path, kind: str) -> Iterator[tuple[Platform, Session]]:
-    if kind == "duckdb":
-        platform = open_platform(root)
-        with platform.session() as session:
-            yield platform, session
-        return
-    with new_database() as url:
-        platform = open_platform(root, warehouse_url=url)
-        with platform.session() as session:
-            yield platform, session
+    with platform_on(kind, root) as platform, platform.session() as session:
+        yield platform, session
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from analytics_platform_tests.kit import (
     load_rows,
     loaded_days,
     open_platform,
+    open_with_tables,
 )
 
 FIRST = [
@@ -30,7 +31,7 @@ SECOND = [click("bob", "2026-03-02T09:00:00Z"), FIRST[0], click("bob", "never")]
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """Two files loaded and every table built; `killed.duckdb` is the file of a process that died after the second."""
-    platform = open_platform(tmp_path_factory.mktemp("data"))
+    platform = open_with_tables(tmp_path_factory.mktemp("data"))
     with platform.session() as session:
         load_rows(platform, session, FIRST, "first.csv")
         build(session, loaded_days(session), platform.settings)

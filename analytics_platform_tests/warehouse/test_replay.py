@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.ledger import loadings
 from analytics_platform.warehouse.replay import replay
-from analytics_platform_tests.kit import Contents, Platform, Row, click, contents, load_rows, open_platform
+from analytics_platform_tests.kit import (
+    Contents,
+    Platform,
+    Row,
+    click,
+    contents,
+    load_rows,
+    open_with_tables,
+)
 
 OLD, NEW = click("ada", "2023-12-31T23:59:59Z"), click("ada", "2024-03-01T10:00:00Z")
 BROKEN = click("", "2023-06-01T10:00:00Z")
@@ -18,11 +27,16 @@ BROKEN = click("", "2023-06-01T10:00:00Z")
 @pytest.fixture
 def platform(platform: Platform) -> Platform:
     """A platform that takes no event before 2024."""
-    return open_platform(platform.settings.data_dir, partition_start=dt.date(2024, 1, 1))
+    return _since(platform, dt.date(2024, 1, 1))
 
 
 def allowing_2023(platform: Platform) -> Platform:
-    return open_platform(platform.settings.data_dir, partition_start=dt.date(2023, 1, 1))
+    return _since(platform, dt.date(2023, 1, 1))
+
+
+def _since(platform: Platform, start: dt.date) -> Platform:
+    """The same platform with another first day, and with the same warehouse."""
+    return replace(platform, settings=platform.settings.model_copy(update={"partition_start": start}))
 
 
 def replayed(platform: Platform, session: Session, *only: str) -> list[tuple[int, int, int, int]]:
@@ -35,7 +49,7 @@ def replayed(platform: Platform, session: Session, *only: str) -> list[tuple[int
 
 def undisturbed(platform: Platform, *files: list[Row]) -> Contents:
     """What the tables hold when the new contract was in force from the start."""
-    other = open_platform(platform.settings.data_dir / "other", partition_start=dt.date(2023, 1, 1))
+    other = open_with_tables(platform.settings.data_dir / "other", partition_start=dt.date(2023, 1, 1))
     with other.session() as session:
         for number, rows in enumerate(files):
             load_rows(other, session, rows, f"{number}.csv")

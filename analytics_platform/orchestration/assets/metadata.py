@@ -10,7 +10,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.base import ContractType, is_gated
 from analytics_platform.contracts.ddl import column_docs, column_types
 from analytics_platform.transform import all_models, column_lineage
-from analytics_platform.warehouse import LEDGER_TABLES, Publication
+from analytics_platform.warehouse import LEDGER_TABLES
 
 GATED = tuple(name for name, contract in CONTRACTS.items() if is_gated(contract))
 """Tables behind a gate, one per source."""
@@ -110,10 +110,9 @@ def lineage_of(table: str) -> dg.TableColumnLineage:
     )
 
 
-def publication_metadata(contract: ContractType, publication: Publication) -> dict[str, dg.MetadataValue]:
-    """Give the metadata of one publication."""
+def columns_metadata(contract: ContractType) -> dict[str, dg.MetadataValue]:
+    """Give what the UI shows of the columns of a table, which it reads from the latest materialization."""
     return {
-        "dagster/row_count": dg.MetadataValue.int(publication.rows),
         "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(contract)),
         "dagster/column_lineage": dg.MetadataValue.column_lineage(lineage_of(contract.table.name)),
     }

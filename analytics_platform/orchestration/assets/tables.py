@@ -17,8 +17,8 @@ from analytics_platform.orchestration.assets.metadata import (
     GATED,
     WRITTEN_BY_LOADS,
     asset_key,
+    columns_metadata,
     definition_metadata,
-    publication_metadata,
 )
 from analytics_platform.orchestration.checks.contract import contract_result, contract_spec, summary
 from analytics_platform.orchestration.checks.error_rate import check_error_rate, error_rate_spec
@@ -136,6 +136,14 @@ def table_asset(name: str, inputs: Sequence[str], settings: Settings) -> dg.Asse
                 "The check contract shows sample rows.",
                 allow_retries=False,
             )
-        yield dg.MaterializeResult(asset_key=key, metadata=publication_metadata(contract, publication) | seen)
+        metadata: dict[str, dg.MetadataValue] = {"dagster/row_count": dg.MetadataValue.int(publication.rows)}
+        shown = columns_metadata(contract) | seen
+        if asked and asked.first != asked.last:
+            # Dagster stores an event for each day, and the UI shows the columns of the latest one. With them in every
+            # event the history of the demo, 35 days, was 177 MB in place of 67, and it took a sixth more CPU.
+            context.add_asset_metadata(shown, partition_key=f"{asked.last}")
+        else:
+            metadata |= shown
+        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
 
     return build

@@ -12,10 +12,9 @@ import pytest
 
 from analytics_platform.orchestration.follow import batch
 from analytics_platform.orchestration.follow.batch import MOST_EVENTS
-from analytics_platform_tests.kit import open_platform
+from analytics_platform_tests.kit import platform_on
 from analytics_platform_tests.names import CLICKSTREAM, ECOMMERCE_EVENTS
 from analytics_platform_tests.orchestration.follow.lane_kit import FIRST, Followed, clicks, messages
-from analytics_platform_tests.postgres import new_database
 from analytics_platform_tests.shop_messages import shop_message
 
 ITEM = {"item_id": "p1", "item_name": "Pillow", "price": 10, "item_list_name": "Beds"}
@@ -23,19 +22,19 @@ ITEM = {"item_id": "p1", "item_name": "Pillow", "price": 10, "item_list_name": "
 
 @pytest.fixture(params=["duckdb", "postgres"])
 def followed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Followed]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        if request.param == "duckdb":
-            yield Followed(open_platform(tmp_path), instance)
-            return
-        with new_database() as url:
-            yield Followed(open_platform(tmp_path, warehouse_url=url), instance)
+    with dg.DagsterInstance.ephemeral() as instance, platform_on(request.param, tmp_path) as platform:
+        yield Followed(platform, instance)
 
 
-def test_after_batches_in_any_order_every_table_is_as_if_built_at_once(followed: Followed, tmp_path: Path) -> None:
+# Each run takes seconds. Batches of one message are those of the next test too.
+@pytest.mark.parametrize("least", [10, pytest.param(1, marks=pytest.mark.slow)])
+def test_after_batches_in_any_order_every_table_is_as_if_built_at_once(
+    followed: Followed, tmp_path: Path, least: int
+) -> None:
     bodies, chance = messages(7, 100, users=20), random.Random(7)
     files = [followed.drop(f"{seed}.csv", clicks(seed, 20, clients=20)) for seed in range(3)]
     while bodies:
-        size = 40 if len(bodies) == 100 else chance.randrange(1, 30)
+        size = 40 if len(bodies) == 100 else chance.randrange(least, 30)
         arrived = {ECOMMERCE_EVENTS: [followed.put(bodies[:size]).content_sha256]}
         with_summaries = not followed.built or chance.random() < 0.3
         assert followed.run(arrived | ({CLICKSTREAM: files.pop()} if files else {}), with_summaries).success

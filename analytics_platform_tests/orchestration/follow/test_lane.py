@@ -18,7 +18,6 @@ import dagster as dg
 import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
-from analytics_platform.catalog import CONTRACTS
 from analytics_platform.connectors.sqs import Queue
 from analytics_platform.demo.servers.start import start_queue
 from analytics_platform.orchestration.alerts.sensor import LANE, lane_runs
@@ -29,7 +28,7 @@ from analytics_platform.orchestration.launch import prepare_home
 from analytics_platform.orchestration.sensors import build_sensors
 from analytics_platform.warehouse.upgrade import find_outdated
 from analytics_platform.warehouse.versions import OTHER_VERSION
-from analytics_platform_tests.kit import Platform, click, open_platform, to_csv
+from analytics_platform_tests.kit import Platform, click, open_with_tables, to_csv
 from analytics_platform_tests.orchestration.follow.lane_kit import FIRST, Followed, messages
 from analytics_platform_tests.orchestration.follow.victim import PLACES
 from analytics_platform_tests.shop_messages import shop_message
@@ -49,7 +48,7 @@ def own_environment() -> Iterator[None]:
 def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Platform:
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
-    platform = open_platform(tmp_path)
+    platform = open_with_tables(tmp_path)
     prepare_home(platform.settings)
     return platform
 
@@ -137,7 +136,6 @@ def test_it_waits_for_a_warehouse_that_another_process_writes_and_says_so(platfo
 
 def test_it_waits_for_the_upgrade_of_a_warehouse_that_another_version_built(platform: Platform) -> None:
     with platform.session() as session:
-        session.ensure(*CONTRACTS.values())
         session.execute("ALTER TABLE marts.daily_trends DROP COLUMN events")
     with dg.DagsterInstance.get() as instance, lane(Followed(platform, instance)) as said:
         _waits(said, OTHER_VERSION)

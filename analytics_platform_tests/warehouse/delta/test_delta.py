@@ -32,6 +32,7 @@ from analytics_platform_tests.kit import (
     load_rows,
     needed,
     open_platform,
+    open_with_tables,
 )
 from analytics_platform_tests.lake.s3_kit import REGION, Bucket
 from analytics_platform_tests.models.sales import buy
@@ -60,7 +61,7 @@ def load_and_build(platform: Platform, *tables: str, files: Sequence[Sequence[Ro
 
 @pytest.mark.parametrize("files", [[[*FILES[0], *FILES[1]]], pytest.param(FILES, marks=pytest.mark.slow)])
 def test_every_table_is_equal_to_that_in_duckdb(tmp_path: Path, files: Sequence[Sequence[Row]]) -> None:
-    in_file = load_and_build(open_platform(tmp_path / "file"), files=files)
+    in_file = load_and_build(open_with_tables(tmp_path / "file"), files=files)
     in_delta = load_and_build(on_delta(tmp_path / "delta"), files=files)
     assert differing(in_file, in_delta) == []
     assert in_delta["star.fact_sessions"] and in_delta["ops.quarantine"]

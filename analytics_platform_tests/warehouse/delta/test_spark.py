@@ -13,7 +13,7 @@ from analytics_platform.settings import SettingsError, load_settings
 from analytics_platform.transform import Query
 from analytics_platform.warehouse import Session, WarehouseError
 from analytics_platform.warehouse.delta.place import DeltaPlace
-from analytics_platform_tests.kit import build, load_rows, needed, open_platform
+from analytics_platform_tests.kit import build, load_rows, needed, open_platform, open_with_tables
 from analytics_platform_tests.models.test_incremental import HORIZON, make_traffic
 from analytics_platform_tests.spark import spark_remote
 from analytics_platform_tests.warehouse.postgres.test_parity import in_two_steps
@@ -24,7 +24,7 @@ ALL_DEVICES = "SELECT * FROM marts.device_daily ORDER BY ALL"
 
 def test_tables_computed_by_spark_equal_those_of_a_duckdb_file(tmp_path: Path) -> None:
     files = make_traffic(8)
-    on_duckdb = in_two_steps(open_platform(tmp_path / "duckdb"), files)
+    on_duckdb = in_two_steps(open_with_tables(tmp_path / "duckdb"), files)
     with spark_remote() as url:
         address = f"lake://{tmp_path}/tables"
         on_spark = in_two_steps(open_platform(tmp_path / "spark", warehouse_url=address, spark_remote=url), files)
