@@ -169,7 +169,9 @@ class Journal:
             try:
                 self._write(entry)
             except CommitFailedError:
-                self._read()  # another one was first
+                self._read()  # another one was first, or a bucket stored it and answered that it failed
+                if stored := [each.number for each in self._entries if each.staged == staged]:
+                    return stored[0]
                 continue
             self._apply(entry)
             return entry.number
@@ -222,7 +224,9 @@ class Journal:
         entries = [*before, replace(entry, known=_known([*self._entries, entry]))]
         rows = [{"number": each.number, "entry": each.text} for each in entries]
         table = pa.Table.from_pylist(rows, _SCHEMA)
-        write_deltalake(self._table, table, mode="overwrite", writer_properties=WRITTEN)
+        # Tried again by Delta, the second of two first entries removes no file of the other: both would be number 1.
+        strict = CommitProperties(max_commit_retries=0)
+        write_deltalake(self._table, table, mode="overwrite", writer_properties=WRITTEN, commit_properties=strict)
         self._entries = entries
 
     def _apply(self, entry: Entry) -> None:

@@ -60,9 +60,16 @@ def replace_rows(
     removed = [RemoveAction(file.path, True, now, file.size, {}) for file in gone]
     try:
         table.create_write_transaction([*actions, *removed], "append", table.schema(), commit_properties=properties)
-    except CommitFailedError:  # after another error it may have been stored all the same
-        place.delete_files(added, name)
+    except CommitFailedError:
+        # A bucket that stored the commit and answered 500 is asked again, and refuses what it has.
+        if (latest := place.table(name)) and added[0] not in _paths(latest):
+            place.delete_files(added, name)
         raise
+
+
+def _paths(table: DeltaTable) -> list[str]:
+    paths: list[str] = pa.table(table.get_add_actions(flatten=True))["path"].to_pylist()
+    return paths
 
 
 def _files_with(name: str, table: DeltaTable, condition: str) -> Iterator[_File]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -138,6 +139,24 @@ def test_files_that_were_joined_meanwhile_are_not_replaced(tmp_path: Path) -> No
         with pytest.raises(CommitFailedError):
             replace(place, second, rows_of([0], "after"), DayRange(DAYS[0], DAYS[0]).holds("event_date"))
         assert [row[1] for row in stored(table)] == ["before 0", "before 0"]
+
+
+def test_a_commit_that_is_stored_though_the_bucket_says_it_is_not_keeps_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bucket stores the entry of the log, answers 500, is asked again, and refuses what it has."""
+    with item_names(tmp_path) as (place, table):
+        commit = DeltaTable.create_write_transaction
+
+        def unsure(*arguments: Any, **options: Any) -> None:
+            commit(*arguments, **options)
+            raise CommitFailedError("version 1 already exists")
+
+        monkeypatch.setattr(DeltaTable, "create_write_transaction", unsure)
+        with pytest.raises(CommitFailedError):
+            replace(place, table, rows_of([0], "stored"), None)
+        table.update_incremental()
+        assert [row[1] for row in stored(table)] == ["stored 0"]
 
 
 def test_a_disk_that_is_full_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,59 @@
+"""Two transactions never count as one, and one never as none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
+
+from analytics_platform.transform import DayRange
+from analytics_platform.warehouse.delta import journal
+from analytics_platform.warehouse.delta.journal import STAGED, Journal, JournalStep, Part
+from analytics_platform.warehouse.delta.place import DeltaPlace
+from analytics_platform_tests.warehouse.delta.test_overwrite import (
+    DAYS,
+    NAME,
+    item_names,
+    reader_of,
+    rows_of,
+    stored,
+)
+
+
+def commit(of: Journal, place: DeltaPlace, day: int, what: str) -> int:
+    """Put a row on a day, by a writer who saw no transaction before."""
+    place.write(f"{STAGED}/{what}/rows", reader_of(rows_of([day], what)))
+    days = DayRange(DAYS[day], DAYS[day])
+    step = JournalStep(NAME, "overwrite", days.holds("event_date"), f"{STAGED}/{what}/rows")
+    return of.commit(0, what, [Part.of(NAME, days)], [step])
+
+
+def test_the_first_transactions_of_two_writers_both_count(tmp_path: Path) -> None:
+    with item_names(tmp_path) as (place, table):
+        writers = [Journal(place), Journal(place)]
+        assert [each.settle() for each in writers] == [0, 0]
+        assert [commit(each, place, day, f"writer {day}") for day, each in enumerate(writers)] == [1, 2]
+        table.update_incremental()
+        assert [row[1] for row in stored(table)] == ["writer 0 0", "writer 1 0"]
+
+
+def test_an_entry_that_is_stored_though_the_bucket_says_it_is_not_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = journal.write_deltalake
+
+    def unsure(table: DeltaTable, *arguments: Any, **options: Any) -> None:
+        write(DeltaTable(table.table_uri), *arguments, **options)
+        raise CommitFailedError("version 1 already exists")
+
+    with item_names(tmp_path) as (place, table):
+        of = Journal(place)
+        of.settle()
+        monkeypatch.setattr(journal, "write_deltalake", unsure)
+        assert commit(of, place, 0, "once") == 1
+        table.update_incremental()
+        assert [row[1] for row in stored(table)] == ["once 0"]
+        assert Journal(place).settle() == 1
