@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
@@ -43,24 +43,25 @@ def masked(address: str) -> str:
 
 _WAREHOUSE = (
     r"postgres(ql)?://|duckdb:///(?!:|\w+:/|md:|.*\?\w+=).*[^/.]\Z"
-    r"|lake:///[^/?#].*\Z|lake\+s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[\w.=-]+)*/?\Z",
+    r"|lake:///[^/?#\s%\[\]^|\\@][^\s%\[\]^|\\@]*\Z|lake\+s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/[\w.=-]+)*/?\Z",
     "not a warehouse, use duckdb:///path/to/warehouse.duckdb, a file without options, postgresql://user@host/database, "
-    "lake:///absolute/folder or lake+s3://bucket/prefix",
+    "lake:///absolute/folder (without blanks and % [ ] ^ | \\ @) or lake+s3://bucket/prefix",
+)
+_SPARK = (
+    r"sc://(\[[0-9a-fA-F:]+\]|[^\s/:;?#\[\]]+)(:\d{1,5})?(/(;\S*)?)?\Z",
+    "not an address, write sc://host:15002 or sc://host:443/;use_ssl=true;token=…",
 )
 _WEB = (r"https?://", "not an address, write https://…")
 _OPEN = (r"https?://[^\s?#@]+\Z", "not an address, write https://… without user, password and query")
 _ADDRESSES: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(("warehouse_url", "copy_from", "copy_to"), _WAREHOUSE),
-    "sqs_queue_url": _OPEN,
-    "sqs_dlq_url": _OPEN,
-    "landing_queue_url": _OPEN,
-    "aws_endpoint_url": _OPEN,
-    "aws_endpoint_url_s3": _OPEN,
+    "spark_remote": _SPARK,
+    **dict.fromkeys(("sqs_queue_url", "sqs_dlq_url", "landing_queue_url"), _OPEN),
+    **dict.fromkeys(("aws_endpoint_url", "aws_endpoint_url_s3"), _OPEN),
     "users_api_url": _WEB,
     "exchange_rates_url": _WEB,
     "alert_webhook_url": _WEB,
     "dagster_url": _OPEN,
-    "spark_remote": (r"sc://[^/\s]+", "not a server of Spark Connect, write sc://host:15002"),
     "smtp_url": (
         r"smtps?://(.*@)?(\[[^\s\]]+\]|[^\s/:@?#]+)(:\d+)?/?\Z",
         "not a mail server, write smtp://user:password@host:587 or smtps://…",
@@ -290,8 +291,9 @@ class Settings(BaseSettings):
     def _check_landing_queue(cls, url: str, info: ValidationInfo) -> str:
         if url and not info.data.get("landing_url"):
             raise ValueError("it says what arrives in a bucket, set LANDING_URL too")
-        others = (info.data.get(name, "").rstrip("/") for name in ("sqs_queue_url", "sqs_dlq_url"))
-        if url and url.rstrip("/") in others:
+        # By account and name: a queue has several hosts.
+        others = (info.data.get(name, "") for name in ("sqs_queue_url", "sqs_dlq_url"))
+        if url and urlsplit(url).path.strip("/") in {urlsplit(other).path.strip("/") for other in others if other}:
             raise ValueError("product events would be deleted there, choose another queue for notifications")
         return url
 

@@ -97,15 +97,17 @@ def _named(message: Message, folders: Collection[str], settings: Settings) -> di
         objects = _objects(message.body)
     except (ValueError, RecursionError):
         return {f"message {message.message_id}": None}
-    beginnings = {f"{settings.landing_place}/{folder}/": folder for folder in folders}
+    folder_of = {f"{settings.landing_place}/{folder}/": folder for folder in folders}
     return {
-        each: next((folder for start, folder in beginnings.items() if each.startswith(start)), None) for each in objects
+        each or f"message {message.message_id}": next((folder_of[x] for x in folder_of if each.startswith(x)), None)
+        for each in objects
     }
 
 
 def _objects(body: str) -> list[str]:
-    """Read the addresses of the objects that a notification names. Raises `ValueError` or `RecursionError` for others.
+    """Read the addresses of the objects that a notification names; empty for what cannot be read of one.
 
+    Raises `ValueError` or `RecursionError` for a message that is none.
     S3 sends it, SNS wraps it, EventBridge has a form of its own. Of an object that is deleted it is read as well.
     """
     event = json.loads(body)
@@ -126,4 +128,4 @@ def _address(record: object) -> str:
     match record:
         case {"s3": {"bucket": {"name": str(bucket)}, "object": {"key": str(key)}}}:
             return f"s3://{bucket}/{unquote_plus(key)}"  # Amazon writes a blank as `+`
-    raise ValueError("no record of S3")
+    return ""

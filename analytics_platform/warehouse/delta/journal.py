@@ -28,7 +28,7 @@ from analytics_platform.warehouse.build import tables_to_build
 from analytics_platform.warehouse.delta.damage import damaged
 from analytics_platform.warehouse.delta.overwrite import replace_rows
 from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace
-from analytics_platform.warehouse.session import ConflictError
+from analytics_platform.warehouse.session import ConflictError, WarehouseError
 
 JOURNAL, STAGED = "_journal", "_staged"
 
@@ -233,13 +233,23 @@ class Journal:
         """Make the steps of the last entry. Until that succeeds the journal counts as not read."""
         assert self._table is not None
         for step in entry.steps:
-            while (table := self._place.table(step.table)) and not _is_made(entry, table):
-                self._make(entry, step, table)
+            refusal: CommitFailedError | None = None
+            for _ in range(_TRIES):
+                if (table := self._place.table(step.table)) is None or _is_made(entry, table):
+                    break
+                refusal = self._make(entry, step, table)
+            else:
+                # Others commit now and then; a property such as delta.appendOnly refuses for ever.
+                remedy = "correct its properties, or move its folder away and build it again"
+                raise WarehouseError(f"Delta refuses to change {step.table} ({refusal}): {remedy}.") from refusal
         self._place.delete(f"{STAGED}/{entry.staged}")
         self._version = self._table.version()
 
-    def _make(self, entry: Entry, step: JournalStep, table: DeltaTable) -> None:
-        """Make a step, unless another process makes it at the same moment, or another commit of the table."""
+    def _make(self, entry: Entry, step: JournalStep, table: DeltaTable) -> CommitFailedError | None:
+        """Make a step, unless another process makes it at the same moment, or another commit of the table.
+
+        Returns why Delta refused it.
+        """
         own = CommitProperties(
             app_transactions=[Transaction(_APP, entry.number)],
             custom_metadata={"transaction": str(entry.number)},
@@ -252,14 +262,15 @@ class Journal:
             else:
                 condition = step.condition if step.how == "overwrite" else None
                 replace_rows(self._place, step.table, table, step.staged, condition, own)
-        except CommitFailedError:
-            return
+        except CommitFailedError as error:
+            return error
         except (DeltaError, OSError, pa.ArrowException):
             # A process that sees the entry makes its steps too. The first that has made all deletes what was staged,
             # while others still read it.
             latest = self._place.table(step.table)
             if latest and not _is_made(entry, latest):
                 raise
+        return None
 
 
 def is_there(place: DeltaPlace) -> bool:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 import botocore.session
 import duckdb
@@ -274,7 +275,9 @@ def show(connection: duckdb.DuckDBPyConnection, name: str, table: DeltaTable) ->
         # Arrow reads 2 million rows of each of 4 files ahead, which DuckDB neither counts nor spills: 50 million events
         # took 8 GB. A file that was written before a column was added lacks it.
         connection.register(f"empty_{name}", views.empty_table())
-        rows = f"SELECT * FROM read_parquet([{', '.join(map(literal, files))}], union_by_name = true)"
+        # Delta writes addresses with percent signs, and DuckDB takes some letters for patterns.
+        paths = (re.sub(r"[*?\[]", r"[\g<0>]", unquote(each)) for each in files)
+        rows = f"SELECT * FROM read_parquet([{', '.join(map(literal, paths))}], union_by_name = true)"
         connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM empty_{name} UNION ALL BY NAME {rows}")
 
 

@@ -26,7 +26,7 @@ from analytics_platform.transform import DayRange, Query
 from analytics_platform.transform.spark import runs_on_spark
 from analytics_platform.warehouse.delta.changes import TableChanges, names_in
 from analytics_platform.warehouse.delta.journal import STAGED, JournalStep, Part
-from analytics_platform.warehouse.delta.maintenance import vacuum
+from analytics_platform.warehouse.delta.maintenance import forget
 from analytics_platform.warehouse.delta.place import DeltaPlace
 from analytics_platform.warehouse.delta.tables import DeltaTables
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
@@ -273,9 +273,7 @@ class DeltaSession(DeltaTables):
     def forget_history(self) -> None:
         """Delete the files of earlier versions of all tables. Who reads one of these now has to ask again."""
         self._check_writable()
-        self._journal.settle()
-        for name in self.tables():
-            vacuum(self._place, name, hours=0)
+        forget(self._place, self.tables())
 
 
 def _folder(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -97,9 +98,11 @@ class Spark:
     def _explained(self, name: str) -> Iterator[None]:
         try:
             yield
-        except (PySparkException, OSError) as error:
+        except (PySparkException, OSError, OverflowError) as error:  # a port may be too large
             _session.cache_clear()  # of a server that was started again no session goes on
-            words = masked(str(error).strip().partition("\n")[0])[:300].rstrip(".") or "no reason was given"
+            found = re.search(r'details = "(.+?)"$', str(error), re.MULTILINE)  # of a call that a server did not end
+            said = found[1] if found else str(error).strip().partition("\n")[0]
+            words = masked(said)[:300].rstrip(".") or "no reason was given"
             raise WarehouseError(
                 f"{name} cannot be computed at SPARK_REMOTE={masked(self.url)} ({words}): start the server or correct "
                 "the setting; without it DuckDB computes on this machine."
@@ -155,7 +158,7 @@ def connect(url: str) -> SparkSession:
 
     host, _, port = DefaultChannelBuilder(url).endpoint.rpartition(":")
     # The client itself would try for ten minutes.
-    socket.create_connection((host, int(port)), _REACHED_WITHIN_S).close()
+    socket.create_connection((host.strip("[]"), int(port)), _REACHED_WITHIN_S).close()
     session: SparkSession = SparkSession.builder.remote(url).create()
     session.client.set_retry_policies([DefaultPolicy(max_retries=4)])
     session.conf.set("spark.sql.session.timeZone", "UTC")

@@ -112,6 +112,14 @@ HOSTILE = (
 )
 
 
+def test_a_record_that_cannot_be_read_hides_none_beside_it(platform: Platform, bucket: Bucket, queue: Queue) -> None:
+    take(platform)
+    records = json.loads(notice(f"{bucket.prefix}/clickstream/a.csv"))["Records"]
+    queue.send([json.dumps({"Records": [None, *records]})])
+    found = take(platform)
+    assert (found.sources, len(found.strange)) == ({CLICKSTREAM}, 1)
+
+
 def test_what_is_no_notification_is_named_once_deleted_and_holds_up_no_other(
     platform: Platform, bucket: Bucket, queue: Queue
 ) -> None:
@@ -175,6 +183,14 @@ def test_a_message_that_names_a_source_with_work_to_do_stays_and_comes_again(
         ({"landing_queue_url": "landing", "landing_url": "s3://shop/in"}, "not an address, write https://"),
         (
             {"landing_queue_url": QUEUE, "landing_url": "s3://shop/in", "sqs_queue_url": f"{QUEUE}/"},
+            "product events would be deleted there, choose another queue for notifications",
+        ),
+        (
+            {
+                "landing_queue_url": "http://127.0.0.1:9324/1/events",
+                "landing_url": "s3://shop/in",
+                "sqs_dlq_url": "http://localhost:9324/1/events",
+            },
             "product events would be deleted there, choose another queue for notifications",
         ),
     ],

@@ -13,6 +13,7 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.delta import journal
 from analytics_platform.warehouse.delta.journal import STAGED, Journal, JournalStep, Part
 from analytics_platform.warehouse.delta.place import DeltaPlace
+from analytics_platform.warehouse.session import WarehouseError
 from analytics_platform_tests.warehouse.delta.test_overwrite import (
     DAYS,
     NAME,
@@ -23,12 +24,12 @@ from analytics_platform_tests.warehouse.delta.test_overwrite import (
 )
 
 
-def commit(of: Journal, place: DeltaPlace, day: int, what: str) -> int:
-    """Put a row on a day, by a writer who saw no transaction before."""
+def commit(of: Journal, place: DeltaPlace, day: int, what: str, base: int = 0) -> int:
+    """Put a row on a day, by a writer who saw the transactions up to `base`."""
     place.write(f"{STAGED}/{what}/rows", reader_of(rows_of([day], what)))
     days = DayRange(DAYS[day], DAYS[day])
     step = JournalStep(NAME, "overwrite", days.holds("event_date"), f"{STAGED}/{what}/rows")
-    return of.commit(0, what, [Part.of(NAME, days)], [step])
+    return of.commit(base, what, [Part.of(NAME, days)], [step])
 
 
 def test_the_first_transactions_of_two_writers_both_count(tmp_path: Path) -> None:
@@ -57,3 +58,18 @@ def test_an_entry_that_is_stored_though_the_bucket_says_it_is_not_counts_once(
         table.update_incremental()
         assert [row[1] for row in stored(table)] == ["once 0"]
         assert Journal(place).settle() == 1
+
+
+def test_a_table_that_refuses_changes_for_good_is_one_sentence(tmp_path: Path) -> None:
+    with item_names(tmp_path) as (place, table):
+        of = Journal(place)
+        of.settle()
+        commit(of, place, 0, "before")
+        table.update_incremental()
+        table.alter.set_table_properties({"delta.appendOnly": "true"})
+        with pytest.raises(WarehouseError, match=f"Delta refuses to change {NAME} .*: correct its properties, or move"):
+            commit(of, place, 0, "after", of.settle())
+        table.alter.set_table_properties({"delta.appendOnly": "false"})
+        Journal(place).settle()
+        table.update_incremental()
+        assert [row[1] for row in stored(table)] == ["after 0"]

@@ -109,3 +109,9 @@ def test_spark_without_delta_tables_is_a_wrong_setting(tmp_path: Path) -> None:
         SettingsError, match=r"SPARK_REMOTE=\*\*\*: Spark reads Delta tables only, set WAREHOUSE_URL to"
     ):
         load_settings(data_dir=tmp_path, spark_remote="sc://127.0.0.1:15002")
+
+
+@pytest.mark.parametrize("address", ["sc://spark:abc", "spark:15002", "sc://"])
+def test_an_address_that_is_none_is_refused_at_start(address: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"SPARK_REMOTE=\*\*\*: not an address, write sc://host:15002 or"):
+        load_settings(data_dir=tmp_path, warehouse_url=f"lake://{tmp_path}", spark_remote=address)

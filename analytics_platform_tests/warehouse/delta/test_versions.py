@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 from analytics_platform import read
 from analytics_platform.cli.commands import app
 from analytics_platform.errors import UserError
+from analytics_platform.settings import SettingsError, load_settings
 from analytics_platform.warehouse.delta import maintenance
 from analytics_platform.warehouse.delta.warehouse import DeltaWarehouse
 from analytics_platform.warehouse.open import open_delta
@@ -64,6 +67,39 @@ def test_after_an_erasure_no_file_holds_what_a_table_was(platform: Platform) -> 
         session.forget_history()
     files = [*Path(platform.warehouse.name).rglob("*.parquet")]
     assert files and not [each for each in files if b"ada" in each.read_bytes()]
+
+
+def test_an_erasure_deletes_what_killed_writers_left_an_hour_ago_and_nothing_that_is_being_written(
+    platform: Platform,
+) -> None:
+    tables = Path(platform.warehouse.name)
+    rows = next((tables / "cleaned" / "clickstream").glob("*.parquet")).read_bytes()
+    left = [tables / "cleaned" / "clickstream" / "part-left.parquet", tables / "_staged" / "killed" / "0.parquet"]
+    written = [tables / "cleaned" / "clickstream" / "part-new.parquet", tables / "_staged" / "alive" / "0.parquet"]
+    for path in (*left, *written):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(rows)
+    for path in left:
+        os.utime(path, (time.time() - 3700,) * 2)
+    with platform.session() as session:
+        session.forget_history()
+    assert [path.exists() for path in (*left, *written)] == [False, False, True, True]
+    assert len(read("cleaned.clickstream")) == 3
+
+
+@pytest.mark.parametrize("odd", ["é", "a#b?c", "a*b", "it's"])
+def test_a_folder_may_have_an_odd_name(odd: str, tmp_path: Path) -> None:
+    platform = on_delta(tmp_path / odd)
+    with platform.session() as session:
+        load_rows(platform, session, FILES[0], "0.csv")
+    with platform.session() as session:
+        assert session.count("cleaned.clickstream") == 2
+
+
+@pytest.mark.parametrize("odd", ["a b", "a%20b", "a[b]", "a|b"])
+def test_a_folder_whose_name_delta_cannot_read_is_refused_at_start(odd: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"lake:///absolute/folder \(without blanks and % "):
+        load_settings(data_dir=tmp_path, warehouse_url=f"lake://{tmp_path}/{odd}")
 
 
 def test_rows_that_a_merge_wrote_are_found_by_their_text(platform: Platform) -> None:
