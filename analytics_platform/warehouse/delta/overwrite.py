@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
-import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
@@ -22,7 +21,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.warehouse.delta.damage import folder_of
 from analytics_platform.warehouse.delta.place import DeltaPlace, columns_of
-from analytics_platform.warehouse.duckdb import ROW_GROUP
+from analytics_platform.warehouse.duckdb import ROW_GROUP, connect
 
 _SELECTED = (
     "SELECT bool_or(c), bool_and(c) FROM (SELECT coalesce({condition}, false) AS c FROM (SELECT {days} AS {day}))"
@@ -78,7 +77,7 @@ def _files_with(name: str, table: DeltaTable, condition: str) -> Iterator[_File]
     day = CONTRACTS[name].table.partition
     wanted = ("path", "size_bytes", f"min.{day}", f"max.{day}", f"null_count.{day}")
     columns = (files[each].to_pylist() if each in files.column_names else repeat(None) for each in wanted)
-    with duckdb.connect() as engine:
+    with connect(":memory:", config={}) as engine:
         for path, size, first, last, nulls in zip(*columns, strict=False):
             if not condition or nulls is None:  # of an older file, the log may know nothing
                 yield _File(path, size, not condition)
@@ -93,7 +92,7 @@ def _files_with(name: str, table: DeltaTable, condition: str) -> Iterator[_File]
 
 def _write_others(place: DeltaPlace, name: str, columns: pa.Schema, files: Sequence[str], condition: str) -> list[str]:
     """Write the rows of files that a condition does not select into new ones; returns what they are called."""
-    with duckdb.connect() as engine:
+    with connect(":memory:", config={}) as engine:
         engine.register("stored", place.read(files, columns))
         others = engine.sql(f"SELECT * FROM stored WHERE NOT coalesce({condition}, false)")
         with others.to_arrow_reader(ROW_GROUP) as rows:
