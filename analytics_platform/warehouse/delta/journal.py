@@ -298,6 +298,7 @@ def _is_made(entry: Entry, table: DeltaTable) -> bool:
 
 
 def _merge(table: DeltaTable, rows: pa.RecordBatchReader, condition: str, properties: CommitProperties) -> None:
+    version = table.version()
     (
         table.merge(
             rows,
@@ -312,3 +313,6 @@ def _merge(table: DeltaTable, rows: pa.RecordBatchReader, condition: str, proper
         .when_not_matched_insert_all("staged.put", except_cols=["put"])
         .execute()
     )
+    if table.version() == version:
+        # Another writer deleted the same rows. Delta makes no commit of nothing: the step would never count as made.
+        table.create_write_transaction([], "append", table.schema(), commit_properties=properties)

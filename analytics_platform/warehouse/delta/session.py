@@ -114,7 +114,11 @@ class DeltaSession(DeltaTables):
             self._place.delete(self._staged)  # on a full disk it would keep the room that is lacking
             raise
         if steps:
-            last = self._journal.commit(self._base, self._staged.removeprefix(f"{STAGED}/"), self._parts, steps)
+            try:
+                last = self._journal.commit(self._base, self._staged.removeprefix(f"{STAGED}/"), self._parts, steps)
+            except ConflictError:
+                self._place.delete(self._staged)  # no entry has it: a person who is erased would stay in it
+                raise
             changed = self._journal.changed_since(self._base)
             self._forget([*self._seen] if changed is None else changed)
             self._base = last

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _REACHED_WITHIN_S = 5.0
 
+
+_ONE_AT_A_TIME = threading.Lock()
 
 _MADE = "made"
 """The view of the rows that a server has computed, in its session."""
@@ -77,7 +80,7 @@ class Spark:
     @contextmanager
     def _reading(self, name: str, tables: Mapping[str, DeltaTable]) -> Iterator[SparkSession]:
         """Open a session in which these versions of tables can be read."""
-        with self._explained(name):
+        with _ONE_AT_A_TIME, self._explained(name):  # threads share the session, and its views
             session = _session(self.url)
             for source, table in tables.items():
                 reader = session.read.format("delta").option("versionAsOf", table.version())

@@ -48,7 +48,10 @@ class DeltaWarehouse:
             for name in sorted(session.tables()):
                 table = self.place.table(name, self.as_of)
                 assert table is not None
-                at = dt.datetime.fromtimestamp(table.history(1)[0]["timestamp"] / 1000, dt.UTC)
+                # The history of a table that is opened as it was begins with the latest commit all the same.
+                latest = self.place.table(name) or table
+                commit = latest.history(latest.version() - table.version() + 1)[-1]
+                at = dt.datetime.fromtimestamp(commit["timestamp"] / 1000, dt.UTC)
                 yield TableState(name, table.version(), at, table.count())
 
     @contextmanager

@@ -13,7 +13,9 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.delta import journal
 from analytics_platform.warehouse.delta.journal import STAGED, Journal, JournalStep, Part
 from analytics_platform.warehouse.delta.place import DeltaPlace
-from analytics_platform.warehouse.session import WarehouseError
+from analytics_platform.warehouse.session import ConflictError, WarehouseError
+from analytics_platform_tests.kit import click, load_rows
+from analytics_platform_tests.warehouse.delta.test_delta import FILES, on_delta
 from analytics_platform_tests.warehouse.delta.test_overwrite import (
     DAYS,
     NAME,
@@ -73,3 +75,28 @@ def test_a_table_that_refuses_changes_for_good_is_one_sentence(tmp_path: Path) -
         Journal(place).settle()
         table.update_incremental()
         assert [row[1] for row in stored(table)] == ["after 0"]
+
+
+def test_rows_that_two_writers_delete_are_gone_and_the_next_writer_goes_on(tmp_path: Path) -> None:
+    """Of two transactions that check no part, the second finds nothing left to delete."""
+    platform = on_delta(tmp_path)
+    gone = "DELETE FROM cleaned.clickstream WHERE client_id = 'ada'"
+    with platform.session() as one:
+        load_rows(platform, one, FILES[0], "0.csv")
+        with one.transaction():
+            one.execute(gone)
+            with platform.session() as other:
+                other.execute(gone)
+        load_rows(platform, one, [click("eve", "2026-03-02T10:00:00")], "1.csv")
+        assert one.rows("SELECT client_id FROM cleaned.clickstream ORDER BY 1") == [("bob",), ("eve",)]
+
+
+def test_a_writer_who_is_told_of_a_conflict_leaves_nothing_staged(tmp_path: Path) -> None:
+    platform = on_delta(tmp_path)
+    with platform.session() as one:
+        load_rows(platform, one, FILES[0], "0.csv")
+        with pytest.raises(ConflictError), one.transaction("cleaned.clickstream"):
+            one.execute("DELETE FROM cleaned.clickstream WHERE client_id = 'ada'")
+            with platform.session() as other:
+                load_rows(platform, other, FILES[1], "1.csv")
+    assert not list((tmp_path / "tables" / "_staged").rglob("*.parquet"))
