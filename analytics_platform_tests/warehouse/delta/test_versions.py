@@ -44,7 +44,7 @@ def test_an_earlier_version_is_read_and_listed(platform: Platform) -> None:
 def test_an_earlier_version_is_listed_with_the_time_of_its_commit(platform: Platform) -> None:
     assert isinstance(platform.warehouse, DeltaWarehouse)
     first, last = (
-        next(each for each in states if each.table == "cleaned.clickstream")
+        {each.table: each for each in states}["cleaned.clickstream"]
         for states in (replace(platform.warehouse, as_of=1).states(), platform.warehouse.states())
     )
     assert (first.version, last.version) == (1, 2) and first.at < last.at
