@@ -16,7 +16,8 @@ from analytics_platform_tests.end_to_end.dagster_dev import DagsterServer, dagst
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.orchestration.receivers import serve_webhook
 
-TODAY = dt.datetime.now(dt.UTC).date()
+NOW = dt.datetime.now(dt.UTC)
+TODAY = NOW.date()
 FILE_DAY = TODAY - dt.timedelta(days=4)  # not among the days that an event of today touches
 UNTOUCHED_DAY = FILE_DAY - dt.timedelta(days=4)
 
@@ -33,7 +34,7 @@ RUNS = "{ runsOrError { ... on Runs { results { jobName status tags { key value 
 def _message(number: int) -> str:
     item = {"item_id": "p1", "item_name": "Pillow", "price": 10, "item_list_name": "spring"}
     event = {"event_name": "view_item_list", "platform": "IOS", "user_id": str(1 + number), "items": [item]}
-    return json.dumps(event | {"event_timestamp": dt.datetime.now(dt.UTC).isoformat()})
+    return json.dumps(event | {"event_timestamp": NOW.isoformat()})
 
 
 def _built(server: DagsterServer, day: dt.date) -> bool:

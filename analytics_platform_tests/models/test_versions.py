@@ -259,7 +259,8 @@ def test_a_change_of_the_stock_alone_makes_no_version_and_touches_no_day_before_
         assert days_of_versions(session, sold) == set()
         raised = load_shop(platform, session, "products", [product("p1", START + HOUR / 2, "6", stock=2)])
         assert days_of_versions(session, raised) == {FIRST}
-        build_touched(session, {TODAY}, HORIZON, platform.settings, {"cleaned.product_history"})
+        read_on = dt.datetime.now(dt.UTC).date()  # of a run over midnight it is another day than that of its start
+        build_touched(session, {read_on}, HORIZON, platform.settings, {"cleaned.product_history"})
         assert session.rows("SELECT version, price FROM cleaned.product_history ORDER BY version") == [
             (1, 5),
             (2, 6),
