@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import duckdb
+import pytest
 
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.ddl import column_types, json_columns
@@ -126,6 +127,16 @@ def platform_on(kind: str, root: Path, **settings: object) -> Iterator[Platform]
         return
     with database_with_tables() as url:
         yield open_platform(root, warehouse_url=url, **settings)
+
+
+@contextmanager
+def opened(kind: str, root: Path, **settings: object) -> Iterator[tuple[Platform, Session]]:
+    """The same, with a session of it."""
+    with platform_on(kind, root, **settings) as platform, platform.session() as session:
+        yield platform, session
+
+
+both_warehouses = pytest.mark.parametrize("kind", ["duckdb", "postgres"])
 
 
 @contextmanager

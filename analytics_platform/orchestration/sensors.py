@@ -6,7 +6,7 @@ What cannot be read is not empty: the tick fails with the reason, and the cursor
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, starmap
 from typing import TypeAlias
 
 import dagster as dg
@@ -172,9 +172,8 @@ def notices_sensor(settings: Settings, lake: Lake) -> dg.SensorDefinition:
             )
             for name in sorted(folders if is_due else notices.sources)
         }
-        waits = {name: each for name, each in decisions.items() if isinstance(each, Wait)}
         starts = {name: each for name, each in decisions.items() if isinstance(each, Start)}
-        later = {name for name, wait in waits.items() if wait.is_later}
+        later = {name for name, each in decisions.items() if isinstance(each, Wait) and each.is_later}
         try:
             delete_notices(notices, settings, later | starts.keys())
         except UserError as error:  # they come again; without the right to delete them no run would start
@@ -182,16 +181,17 @@ def notices_sensor(settings: Settings, lake: Lake) -> dg.SensorDefinition:
         tried = listed.tried | {name: str(start.cursor) for name, start in starts.items()}
         cursor = Listed(at=now if is_due and not later else listed.at, tried=tried).model_dump_json()
         if not starts:
-            said = " ".join(f"{name}: {wait.reason}" for name, wait in waits.items())
+            said = " ".join(f"{name}: {each.reason}" for name, each in decisions.items() if isinstance(each, Wait))
             return dg.SensorResult(skip_reason=said or "nothing is announced", cursor=cursor)
-        requests = [
-            # Files of two sources may be alike, and have the same key.
-            _requests(replace(start, key=f"{name}-{start.key}"), f"{name}_files", INGEST, _assets(folders[name]))
-            for name, start in starts.items()
-        ]
-        return dg.SensorResult(run_requests=[*chain(*requests)], cursor=cursor)
+        return dg.SensorResult(run_requests=[*chain(*starmap(_file_requests, starts.items()))], cursor=cursor)
 
     return evaluate
+
+
+def _file_requests(source: str, start: Start) -> list[dg.RunRequest]:
+    # Files of two sources may be alike, and have the same key.
+    keyed = replace(start, key=f"{source}-{start.key}")
+    return _requests(keyed, f"{source}_files", INGEST, _assets(SOURCES[source]))
 
 
 def _read_listed(context: dg.SensorEvaluationContext) -> Listed:

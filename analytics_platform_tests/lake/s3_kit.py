@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import botocore.session
+import pytest
 
 from analytics_platform.lake import Batch
 from analytics_platform.lake.bucket import S3Path
 from analytics_platform.lake.s3 import S3Lake
+from analytics_platform_tests.connectors.sqs.kit import CREDENTIALS
 from analytics_platform_tests.moto_server import serve_moto
 
 NAME = "shop"
@@ -80,6 +83,23 @@ def serve_bucket() -> Iterator[Bucket]:
             bucket.client.create_bucket(Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": REGION})
         bucket.client.put_bucket_versioning(Bucket=NAME, VersioningConfiguration={"Status": "Enabled"})
         yield bucket
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Bucket]:
+    with serve_bucket() as bucket:
+        yield bucket
+
+
+_NUMBERS = count()
+
+
+@pytest.fixture
+def bucket(served: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """A bucket with versions, the credentials for it, and a prefix in it that no other test has."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    return Bucket(served.endpoint, f"of/{next(_NUMBERS)}")
 
 
 Fault: TypeAlias = Callable[[str, str], int | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,11 @@ def items_of(root: Path, *cases: object) -> list[list[dict[str, Any]]]:
         joined = "cleaned.event_items AS items JOIN cleaned.events USING (event_id)"
         items = session.frame(f"SELECT client_id, items.* FROM {joined} ORDER BY item_index").rows(named=True)
     return [[item for item in items if item["client_id"] == f"c{n:02}"] for n in range(len(cases))]
+
+
+def purchases_of(cases: Iterable[object]) -> list[Row]:
+    """A purchase with the data of each case."""
+    return clicks_of([{"name": "purchase", "data": data} for data in cases])
 
 
 def clicks_of(cases: Sequence[Mapping[str, Any]]) -> list[Row]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analytics_platform.warehouse.watchdog import unread_fields
 from analytics_platform_tests.kit import built_platform, click
-from analytics_platform_tests.models.exported import AT, CLEANED, clicks_of, events_of, items_of
+from analytics_platform_tests.models.exported import AT, CLEANED, clicks_of, events_of, items_of, purchases_of
 
 
 def test_a_total_is_an_amount_where_something_is_sold(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_the_currency_of_an_order_is_read_as_it_is_spelled(tmp_path: Path) -> No
         {"value": 5, "currency": "EUR", "currency_code": "USD"},
         {"value": "5 GBP", "currency_code": "(not set)"},
     ]
-    rows = clicks_of([{"name": "purchase", "data": data} for data in (*cases, *others)])
+    rows = purchases_of((*cases, *others))
     with built_platform(tmp_path, rows, CLEANED) as session:
         found = session.frame("SELECT currency FROM cleaned.events ORDER BY client_id")["currency"].to_list()
         assert found == ["USD"] * len(cases) + ["USD", "EUR", "GBP"]
@@ -83,9 +83,7 @@ def test_a_field_that_says_nothing_hides_none_that_does(tmp_path: Path) -> None:
         {**inner, "items": items} for items in ([], None, "", {})
     ]
     forms += [{"Order": {"ID": "T", "Value": 12.5, "Currency": "USD"}, "products": [one]}]
-    with built_platform(
-        tmp_path, clicks_of([{"name": "purchase", "data": form} for form in forms]), CLEANED
-    ) as session:
+    with built_platform(tmp_path, purchases_of(forms), CLEANED) as session:
         found = session.rows(
             "SELECT client_id, transaction_id, events.amount, events.currency, product_id "
             "FROM cleaned.events AS events LEFT JOIN cleaned.event_items USING (event_id) ORDER BY client_id"

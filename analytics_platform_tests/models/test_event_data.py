@@ -9,7 +9,7 @@ from typing import Any
 
 from analytics_platform.warehouse.watchdog import unread_fields
 from analytics_platform_tests.kit import built_platform, click
-from analytics_platform_tests.models.exported import AT, CLEANED, clicks_of, events_of, items_of
+from analytics_platform_tests.models.exported import AT, CLEANED, clicks_of, events_of, items_of, purchases_of
 
 
 def test_names_are_ga4s_and_unknown_ones_are_kept_and_flagged(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_the_body_of_a_trackers_event_is_read_as_in_messages(tmp_path: Path) -> 
         {**order, **product},
         str({**order, "products": [product]}),
     ]
-    rows = clicks_of([{"name": "purchase", "data": data} for data in cases])
+    rows = purchases_of(cases)
     with built_platform(tmp_path, rows, CLEANED) as session:
         found = session.rows(
             "SELECT transaction_id, events.revenue, product_id, product_name, brand, items.price, items.list_id "
@@ -350,9 +350,7 @@ def test_an_order_of_universal_analytics_is_read_in_the_data_of_an_export_too(tm
         {**flat, "transactionProducts": order["products"], "currency": "EUR"},
         {"ec_id": "T", "revenue": 30, "ec_tx": 4.9, "ec_items": [["p", "Tee", "C", 30, 1]], "currency": "EUR"},
     ]
-    with built_platform(
-        tmp_path, clicks_of([{"name": "purchase", "data": form} for form in forms]), CLEANED
-    ) as session:
+    with built_platform(tmp_path, purchases_of(forms), CLEANED) as session:
         found = session.rows(
             "SELECT transaction_id, events.amount, tax, events.currency, product_id FROM cleaned.events AS events "
             "JOIN cleaned.event_items USING (event_id)"

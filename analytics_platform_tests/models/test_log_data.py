@@ -15,8 +15,15 @@ from bson.int64 import Int64
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.watchdog import unread_fields
-from analytics_platform_tests.kit import Platform, build, click, load_rows, open_with_tables, platform_on
-from analytics_platform_tests.models.test_order_facts import both_warehouses
+from analytics_platform_tests.kit import (
+    Platform,
+    both_warehouses,
+    build,
+    click,
+    load_rows,
+    open_with_tables,
+    platform_on,
+)
 from analytics_platform_tests.names import WEB_LOGS
 from analytics_platform_tests.shop_logs import load, log, put_logs
 from analytics_platform_tests.shop_messages import load_messages, shop_message

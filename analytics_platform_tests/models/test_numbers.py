@@ -9,8 +9,17 @@ from analytics_platform.transform import DayRange, day_ranges
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.ledger import known_batches
 from analytics_platform.warehouse.touched import days_after
-from analytics_platform_tests.kit import Row, build, click, contents, load_rows, loaded_days, needed
-from analytics_platform_tests.models.test_order_facts import both_warehouses, opened
+from analytics_platform_tests.kit import (
+    Row,
+    both_warehouses,
+    build,
+    click,
+    contents,
+    load_rows,
+    loaded_days,
+    needed,
+    opened,
+)
 from analytics_platform_tests.models.test_persons import buy
 from analytics_platform_tests.shop_rows import load_shop, order
 

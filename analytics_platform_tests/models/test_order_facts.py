@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-
-import pytest
 
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
@@ -17,27 +13,20 @@ from analytics_platform.warehouse.touched import days_after
 from analytics_platform.warehouse.withdraw import withdraw_batch
 from analytics_platform_tests.kit import (
     Platform,
+    both_warehouses,
     build,
     click,
     contents,
     load_rows,
     loaded_days,
     needed,
-    platform_on,
+    opened,
 )
 from analytics_platform_tests.models.sales import buy, give_back, load_rates, orders, sold
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 from analytics_platform_tests.shop_rows import load_shop, order
 
 TABLES = needed("star.fact_orders", "star.fact_order_items", "star.fact_refunds")
-both_warehouses = pytest.mark.parametrize("kind", ["duckdb", "postgres"])
-
-
-@contextmanager
-def opened(kind: str, root: Path, **chosen: object) -> Iterator[tuple[Platform, Session]]:
-    """A platform with all tables, none with a row, on this kind of warehouse."""
-    with platform_on(kind, root, **chosen) as platform, platform.session() as session:
-        yield platform, session
 
 
 def build_after(platform: Platform, session: Session, batches: set[str], tables: frozenset[str]) -> None:

@@ -14,6 +14,7 @@ from analytics_platform.warehouse.watchdog import has_the_shops_orders
 from analytics_platform_tests.kit import (
     Platform,
     Row,
+    both_warehouses,
     build,
     build_touched,
     click,
@@ -21,8 +22,8 @@ from analytics_platform_tests.kit import (
     load_rows,
     needed,
     open_with_tables,
+    opened,
 )
-from analytics_platform_tests.models.test_order_facts import both_warehouses, opened
 from analytics_platform_tests.shop_rows import customer, load_shop, order
 
 TABLES = needed("marts.order_reconciliation")

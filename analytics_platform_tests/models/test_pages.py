@@ -9,8 +9,17 @@ from analytics_platform.transform import DayRange, day_ranges
 from analytics_platform.warehouse.ledger import find_batch, known_batches
 from analytics_platform.warehouse.touched import days_after
 from analytics_platform.warehouse.withdraw import withdraw_batch
-from analytics_platform_tests.kit import Row, build, click, contents, load_rows, loaded_days, needed
-from analytics_platform_tests.models.test_order_facts import both_warehouses, opened
+from analytics_platform_tests.kit import (
+    Row,
+    both_warehouses,
+    build,
+    click,
+    contents,
+    load_rows,
+    loaded_days,
+    needed,
+    opened,
+)
 
 TABLES = needed("star.fact_events", "star.fact_sessions")
 FACTS = ("star.fact_events", "star.fact_sessions", "star.dim_page")

@@ -26,6 +26,7 @@ from analytics_platform_tests.kit import (
     Contents,
     Platform,
     Row,
+    both_warehouses,
     build,
     built_platform,
     click,
@@ -34,10 +35,10 @@ from analytics_platform_tests.kit import (
     loaded_days,
     needed,
     open_with_tables,
+    opened,
 )
 from analytics_platform_tests.models.sales import TABLES as SOLD
 from analytics_platform_tests.models.stored import run
-from analytics_platform_tests.models.test_order_facts import both_warehouses, opened
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 from analytics_platform_tests.shop_rows import customer, load_shop, order
 

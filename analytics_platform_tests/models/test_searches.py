@@ -6,8 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 from analytics_platform.transform import DayRange
-from analytics_platform_tests.kit import build, click, load_rows, needed
-from analytics_platform_tests.models.test_order_facts import both_warehouses, opened
+from analytics_platform_tests.kit import both_warehouses, build, click, load_rows, needed, opened
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 
 AT = "2024-03-01T10:00:00Z"

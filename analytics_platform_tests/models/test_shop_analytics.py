@@ -17,14 +17,15 @@ from analytics_platform.transform import all_models, plan
 from analytics_platform.warehouse import DuckDBSession, Session
 from analytics_platform_tests.kit import (
     Row,
+    both_warehouses,
     build,
     built_platform,
     click,
     load_rows,
     loaded_days,
     needed,
+    opened,
 )
-from analytics_platform_tests.models.test_order_facts import both_warehouses, opened
 
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"
 

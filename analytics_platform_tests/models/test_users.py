@@ -17,15 +17,16 @@ from analytics_platform.transform import DayRange, all_models
 from analytics_platform.warehouse.watchdog import unknown_events
 from analytics_platform_tests.kit import (
     Platform,
+    both_warehouses,
     build,
     click,
     contents,
     load_rows,
     needed,
     open_with_tables,
+    opened,
     platform_on,
 )
-from analytics_platform_tests.models.test_order_facts import both_warehouses, opened
 from analytics_platform_tests.names import USERS, WEB_LOGS
 from analytics_platform_tests.shop_logs import load, log, put_logs, put_users, user
 from analytics_platform_tests.shop_rows import customer, load_shop, order

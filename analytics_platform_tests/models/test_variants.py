@@ -7,8 +7,16 @@ from decimal import Decimal
 from pathlib import Path
 
 from analytics_platform.transform import DayRange
-from analytics_platform_tests.kit import build, click, contents, load_rows, loaded_days, needed
-from analytics_platform_tests.models.test_order_facts import both_warehouses, opened
+from analytics_platform_tests.kit import (
+    both_warehouses,
+    build,
+    click,
+    contents,
+    load_rows,
+    loaded_days,
+    needed,
+    opened,
+)
 
 TABLES = needed("star.fact_order_items", "star.fact_event_items")
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -20,33 +17,16 @@ from analytics_platform.sources.arrivals import notices
 from analytics_platform.sources.arrivals.files import land_files
 from analytics_platform.sources.arrivals.notices import LIST_AFTER
 from analytics_platform.sources.registry import SOURCES
-from analytics_platform_tests.connectors.sqs.kit import CREDENTIALS, DRAINED
-from analytics_platform_tests.kit import Platform, click, to_csv
-from analytics_platform_tests.lake.s3_kit import Bucket, serve_bucket, serve_faults
+from analytics_platform_tests.connectors.sqs.kit import DRAINED
+from analytics_platform_tests.kit import Platform
+from analytics_platform_tests.lake.s3_kit import Bucket
 from analytics_platform_tests.names import CLICKSTREAM, WEB_LOGS
-from analytics_platform_tests.sources.arrivals.notices_kit import announce, open_on
-
-ROWS = to_csv([click("ada", "2026-03-01T10:00:00+00:00")]).encode()
-FOLDERS = [source.name for source in SOURCES.values() if source.format.suffixes]
-_NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Bucket]:
-    with serve_bucket() as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def bucket(served: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    for name, value in {**CREDENTIALS, "AWS_MAX_ATTEMPTS": "1"}.items():
-        monkeypatch.setenv(name, value)
-    return Bucket(served.endpoint, f"landed/{next(_NUMBERS)}")
+from analytics_platform_tests.sources.arrivals.notices_kit import FOLDERS, ROWS, announce, counted, open_on
 
 
 @pytest.fixture
 def queue(bucket: Bucket) -> Queue:
-    return announce(bucket, bucket.prefix.replace("/", "-"))
+    return announce(bucket)
 
 
 @pytest.fixture
@@ -58,18 +38,6 @@ def platform(tmp_path: Path, bucket: Bucket, queue: Queue) -> Platform:
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance
-
-
-@contextmanager
-def counted(folder: Path, bucket: Bucket, queue: Queue) -> Iterator[tuple[Platform, Counter[str]]]:
-    """A platform whose requests to S3 and SQS are counted."""
-    asked = Counter[str]()
-
-    def note(method: str, path: str) -> None:
-        asked["queue" if method == "POST" else "list" if "list-type" in path else "object"] += 1
-
-    with serve_faults(bucket.endpoint, note) as endpoint:
-        yield open_on(folder, bucket, queue, endpoint, endpoint), asked
 
 
 def look(platform: Platform, instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorResult:
@@ -141,7 +109,7 @@ def test_exactly_the_sources_are_loaded_whose_objects_are_named(
     tmp_path: Path, bucket: Bucket, instance: dg.DagsterInstance
 ) -> None:
     bucket.put("ga4_events/unannounced.jsonl", b"{}")
-    queue = announce(bucket, bucket.prefix.replace("/", "-"))
+    queue = announce(bucket)
     bucket.put("clickstream/a.csv", ROWS)
     bucket.put("clickstream/b.csv", ROWS)
     bucket.put("web_logs/a.jsonl", b'{"a": 1}\n')
@@ -189,8 +157,9 @@ def test_a_cursor_that_is_lost_or_damaged_has_all_folders_listed(
 
 
 def test_a_queue_that_is_away_fails_the_look_and_folders_are_listed_all_the_same(
-    tmp_path: Path, bucket: Bucket, queue: Queue, instance: dg.DagsterInstance
+    tmp_path: Path, bucket: Bucket, queue: Queue, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     bucket.put("clickstream/a.csv", ROWS)
     platform = open_on(tmp_path, bucket, queue, queues="http://127.0.0.1:9")
     with pytest.raises(QueueError, match=r"cannot be reached at http://127\.0\.0\.1:9"):

@@ -7,7 +7,6 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +31,7 @@ from analytics_platform_tests.kit import (
     load_rows,
     needed,
     open_platform,
-    platform_on,
+    opened,
 )
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 
@@ -299,7 +298,7 @@ def test_the_tables_are_the_same_in_whichever_files_events_come_and_come_again(
     events = [_written(chance, number) for number in range(12)]
     found = []
     for day_by_day in (False, True):
-        with _new_platform(tmp_path_factory.mktemp("p"), kind) as (platform, session):
+        with opened(kind, tmp_path_factory.mktemp("p")) as (platform, session):
             for number, rows in enumerate(_files(chance, events)):
                 load_rows(platform, session, rows, f"{number}.csv")
                 if day_by_day:
@@ -323,12 +322,6 @@ def _events(session: Session, *tables: str) -> Contents:
 
 def _batches(session: Session) -> list[str]:
     return [batch for (batch,) in session.rows("SELECT batch_id FROM ops.pipeline_logs ORDER BY finished_at")]
-
-
-@contextmanager
-def _new_platform(root: Path, kind: str) -> Iterator[tuple[Platform, Session]]:
-    with platform_on(kind, root) as platform, platform.session() as session:
-        yield platform, session
 
 
 @contextmanager

@@ -107,8 +107,8 @@ def _named(message: Message, folders: Collection[str], settings: Settings) -> di
 def _objects(body: str) -> list[str]:
     """Read the addresses of the objects that a notification names; empty for what cannot be read of one.
 
-    Raises `ValueError` or `RecursionError` for a message that is none.
-    S3 sends it, SNS wraps it, EventBridge has a form of its own. Of an object that is deleted it is read as well.
+    S3 sends it in one form, EventBridge in another, and SNS wraps either. One that says that an object was deleted is
+    read like the others. Raises `ValueError` or `RecursionError` for a message that is no notification.
     """
     event = json.loads(body)
     match event:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,44 +16,26 @@ from analytics_platform.orchestration.follow import lane as lane_module
 from analytics_platform.orchestration.follow.lane import Lane
 from analytics_platform.orchestration.jobs import FOLLOW
 from analytics_platform.sources.arrivals.notices import LIST_AFTER
-from analytics_platform.sources.registry import SOURCES
-from analytics_platform_tests.connectors.sqs.kit import CREDENTIALS, DRAINED
-from analytics_platform_tests.kit import click, to_csv
-from analytics_platform_tests.lake.s3_kit import Bucket, serve_bucket, serve_faults
+from analytics_platform_tests.connectors.sqs.kit import DRAINED
+from analytics_platform_tests.kit import Platform
+from analytics_platform_tests.lake.s3_kit import Bucket
 from analytics_platform_tests.names import CLICKSTREAM
-from analytics_platform_tests.sources.arrivals.notices_kit import announce, open_on
-
-ROWS = to_csv([click("ada", "2026-03-01T10:00:00+00:00")]).encode()
-FOLDERS = [source.name for source in SOURCES.values() if source.format.suffixes]
-_NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Bucket]:
-    with serve_bucket() as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def bucket(served: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    for name, value in {**CREDENTIALS, "AWS_MAX_ATTEMPTS": "1"}.items():
-        monkeypatch.setenv(name, value)
-    return Bucket(served.endpoint, f"followed/{next(_NUMBERS)}")
+from analytics_platform_tests.sources.arrivals.notices_kit import FOLDERS, ROWS, announce, counted
 
 
 @pytest.fixture
 def queue(bucket: Bucket) -> Queue:
-    return announce(bucket, bucket.prefix.replace("/", "-"))
+    return announce(bucket)
 
 
 class Looks:
-    """A lane that only looks for files; what it says, and its requests."""
+    """A lane that only looks for files, what it says, and its requests."""
 
-    def __init__(self, folder: Path, bucket: Bucket, queue: Queue, endpoint: str, instance: dg.DagsterInstance) -> None:
-        self.platform = open_on(folder, bucket, queue, endpoint, endpoint)
+    def __init__(self, platform: Platform, asked: Counter[str], instance: dg.DagsterInstance) -> None:
+        self.platform, self.asked = platform, asked
         self.said: list[Any] = []
-        job = build_definitions(self.platform.settings).resolve_job_def(FOLLOW)
-        self._lane = Lane(job, instance, self.platform.settings, self.said.append)
+        job = build_definitions(platform.settings).resolve_job_def(FOLLOW)
+        self._lane = Lane(job, instance, platform.settings, self.said.append)
 
     def look(self) -> None:
         self._lane._look_for_files()
@@ -68,47 +49,35 @@ class Looks:
 
 
 @pytest.fixture
-def asked() -> Counter[str]:
-    return Counter()
+def looks(tmp_path: Path, bucket: Bucket, queue: Queue) -> Iterator[Looks]:
+    with counted(tmp_path, bucket, queue) as (platform, asked), dg.DagsterInstance.ephemeral() as instance:
+        yield Looks(platform, asked, instance)
 
 
-@pytest.fixture
-def looks(tmp_path: Path, bucket: Bucket, queue: Queue, asked: Counter[str]) -> Iterator[Looks]:
-    def note(method: str, path: str) -> None:
-        asked["queue" if method == "POST" else "list" if "list-type" in path else "object"] += 1
-
-    with serve_faults(bucket.endpoint, note) as endpoint, dg.DagsterInstance.ephemeral() as instance:
-        yield Looks(tmp_path, bucket, queue, endpoint, instance)
-
-
-def test_a_lane_lists_all_folders_once_and_then_what_is_announced(
-    looks: Looks, bucket: Bucket, queue: Queue, asked: Counter[str]
-) -> None:
+def test_a_lane_lists_all_folders_once_and_then_what_is_announced(looks: Looks, bucket: Bucket, queue: Queue) -> None:
     bucket.put("clickstream/before.csv", ROWS)
     looks.look()
-    assert looks.landed == ["before.csv"] and not asked["queue"]
+    assert looks.landed == ["before.csv"] and not looks.asked["queue"]
     looks.look()  # the message of before.csv, and the one that S3 sends when notifications are set up
-    asked.clear()
+    looks.asked.clear()
     for _ in range(3):
         looks.look()
-    assert asked == {"queue": 3}
+    assert looks.asked == {"queue": 3}
     bucket.put("clickstream/after.csv", ROWS.replace(b"ada", b"bob"))
     bucket.put("payslips/a.csv", b"")
     looks.look()
     assert looks.landed == ["after.csv", "before.csv"] and queue.depth() == DRAINED
-    assert asked["list"] == 2, "to see that something is new, and to land it"
+    assert looks.asked["list"] == 2, "to see that something is new, and to land it"
     (warning,) = looks.said
     assert warning["event"] == "warning" and f"{bucket.url}/payslips/a.csv" in warning["reason"]
 
 
-def test_a_lane_finds_a_file_of_which_no_message_came_when_it_lists_all_folders(
-    looks: Looks, bucket: Bucket, asked: Counter[str]
-) -> None:
+def test_a_lane_finds_a_file_of_which_no_message_came_when_it_lists_all_folders(looks: Looks, bucket: Bucket) -> None:
     looks.look()
     bucket.client.put_bucket_notification_configuration(Bucket="shop", NotificationConfiguration={})
     bucket.put("clickstream/lost.csv", ROWS)
     looks.look()
-    assert not looks.landed and asked["list"] == len(FOLDERS)
+    assert not looks.landed and looks.asked["list"] == len(FOLDERS)
     looks.let_time_pass()
     looks.look()
     assert looks.landed == ["lost.csv"]

@@ -11,6 +11,9 @@ from analytics_platform.connectors.sqs import Queue
 from analytics_platform.demo.servers.sqs_server import Faults, serve
 from analytics_platform_tests.connectors.sqs.kit import CREDENTIALS, create_queue
 from analytics_platform_tests.kit import Platform, open_platform
+from analytics_platform_tests.lake.s3_kit import bucket, served
+
+__all__ = ["bucket", "served"]
 
 
 @pytest.fixture(autouse=True)

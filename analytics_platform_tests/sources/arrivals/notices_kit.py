@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote_plus
 
 import boto3
 
 from analytics_platform.connectors.sqs import Queue
-from analytics_platform_tests.kit import Platform, open_platform
-from analytics_platform_tests.lake.s3_kit import NAME, REGION, Bucket
+from analytics_platform.sources.registry import SOURCES
+from analytics_platform_tests.kit import Platform, click, open_platform, to_csv
+from analytics_platform_tests.lake.s3_kit import NAME, REGION, Bucket, serve_faults
+
+ROWS = to_csv([click("ada", "2026-03-01T10:00:00+00:00")]).encode()
+FOLDERS = [source.name for source in SOURCES.values() if source.format.suffixes]
 
 
-def announce(bucket: Bucket, name: str) -> Queue:
+def announce(bucket: Bucket) -> Queue:
     """Let the bucket send what is put below its prefix to a new queue, as an administrator sets it up."""
     client = boto3.client("sqs", REGION, endpoint_url=bucket.endpoint)
-    url = client.create_queue(QueueName=name)["QueueUrl"]
+    url = client.create_queue(QueueName=bucket.prefix.replace("/", "-"))["QueueUrl"]
     arn = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     rule = {"Name": "prefix", "Value": f"{bucket.prefix}/"}
     sent = {"QueueArn": arn, "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": [rule]}}}
@@ -27,7 +34,7 @@ def announce(bucket: Bucket, name: str) -> Queue:
 
 
 def open_on(folder: Path, bucket: Bucket, queue: Queue, endpoint: str = "", queues: str = "") -> Platform:
-    """A platform whose files arrive in the bucket and are announced in the queue, each at an endpoint of its own."""
+    """A platform whose files arrive in the bucket and are announced in the queue; endpoints of S3 and SQS."""
     return open_platform(
         folder,
         landing_url=bucket.url,
@@ -36,6 +43,18 @@ def open_on(folder: Path, bucket: Bucket, queue: Queue, endpoint: str = "", queu
         aws_endpoint_url_s3=endpoint or bucket.endpoint,
         aws_default_region=REGION,
     )
+
+
+@contextmanager
+def counted(folder: Path, bucket: Bucket, queue: Queue) -> Iterator[tuple[Platform, Counter[str]]]:
+    """A platform whose requests are counted: those to the queue, those that list the bucket, those for an object."""
+    asked = Counter[str]()
+
+    def note(method: str, path: str) -> None:
+        asked["queue" if method == "POST" else "list" if "list-type" in path else "object"] += 1
+
+    with serve_faults(bucket.endpoint, note) as endpoint:
+        yield open_on(folder, bucket, queue, endpoint, endpoint), asked
 
 
 def notice(key: str, bucket: str = NAME) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -19,26 +17,12 @@ from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse.erase import erase
 from analytics_platform.warehouse.erasure import open_erasure, search
 from analytics_platform_tests.kit import Platform, click, load_landed, open_platform, to_csv
-from analytics_platform_tests.lake.s3_kit import REGION, Bucket, serve_bucket, serve_faults
+from analytics_platform_tests.lake.s3_kit import REGION, Bucket, serve_faults
 from analytics_platform_tests.names import CLICKSTREAM
 
 ROWS = to_csv([click(f"c{number}", f"2026-03-01T10:{number:02}:00+00:00") for number in range(30)]).encode()
 MORE = ROWS.replace(b"c0", b"new")
 SOURCE = SOURCES[CLICKSTREAM]
-_NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Bucket]:
-    with serve_bucket() as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def bucket(served: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    return Bucket(served.endpoint, f"landing/{next(_NUMBERS)}")
 
 
 @pytest.fixture

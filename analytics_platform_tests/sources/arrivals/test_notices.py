@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from analytics_platform.sources.arrivals import notices
 from analytics_platform.sources.arrivals.notices import Notices, delete_notices, receive_notices
 from analytics_platform_tests.connectors.sqs.kit import DRAINED
 from analytics_platform_tests.kit import Platform
-from analytics_platform_tests.lake.s3_kit import NAME, Bucket, serve_bucket, serve_faults
+from analytics_platform_tests.lake.s3_kit import NAME, Bucket, serve_faults
 from analytics_platform_tests.names import CLICKSTREAM, WEB_LOGS
 from analytics_platform_tests.sources.arrivals.notices_kit import (
     announce,
@@ -27,23 +26,11 @@ from analytics_platform_tests.sources.arrivals.notices_kit import (
 
 FOLDERS = (CLICKSTREAM, WEB_LOGS)
 QUEUE = "https://sqs.eu-central-1.amazonaws.com/123456789012/landing"
-_NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Bucket]:
-    with serve_bucket() as bucket:
-        yield bucket
-
-
-@pytest.fixture
-def bucket(served: Bucket) -> Bucket:
-    return Bucket(served.endpoint, f"announced/{next(_NUMBERS)}")
 
 
 @pytest.fixture
 def queue(bucket: Bucket) -> Queue:
-    return announce(bucket, bucket.prefix.replace("/", "-"))
+    return announce(bucket)
 
 
 @pytest.fixture

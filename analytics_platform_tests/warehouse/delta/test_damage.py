@@ -33,7 +33,7 @@ from analytics_platform_tests.kit import (
     needed,
     to_csv,
 )
-from analytics_platform_tests.warehouse.delta.test_delta import DAYS, FILES, on_delta
+from analytics_platform_tests.warehouse.delta.delta_kit import DAYS, FILES, on_delta
 
 RECORDS, BUILT, LEDGER = "cleaned/clickstream", "cleaned/events", "ops/pipeline_logs"
 TABLES = needed("cleaned.events")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import signal
 import socket
@@ -37,17 +36,8 @@ from analytics_platform_tests.kit import (
 from analytics_platform_tests.lake.s3_kit import REGION, Bucket
 from analytics_platform_tests.models.sales import buy
 from analytics_platform_tests.reliability.victim import in_child
+from analytics_platform_tests.warehouse.delta.delta_kit import DAYS, FILES, on_delta
 from analytics_platform_tests.warehouse.postgres.test_parity import differing
-
-DAYS = DayRange(dt.date(2026, 3, 1), dt.date(2026, 3, 2))
-FILES = (
-    [click("ada", "2026-03-01T10:00:00"), click("bob", "2026-03-02T09:00:00"), click("", "2026-03-01T10:00:00")],
-    [click("ada", "2026-03-01T10:00:00"), click("eve", "2026-03-01T23:50:00")],
-)
-
-
-def on_delta(folder: Path) -> Platform:
-    return open_platform(folder, warehouse_url=f"lake://{folder}/tables")
 
 
 def load_and_build(platform: Platform, *tables: str, files: Sequence[Sequence[Row]] = FILES) -> Contents:

@@ -15,11 +15,12 @@ from analytics_platform.warehouse.delta.journal import STAGED, Journal, JournalS
 from analytics_platform.warehouse.delta.place import DeltaPlace
 from analytics_platform.warehouse.session import ConflictError, WarehouseError
 from analytics_platform_tests.kit import click, load_rows
-from analytics_platform_tests.warehouse.delta.test_delta import FILES, on_delta
-from analytics_platform_tests.warehouse.delta.test_overwrite import (
-    DAYS,
+from analytics_platform_tests.warehouse.delta.delta_kit import (
+    FILES,
+    MARCH,
     NAME,
     item_names,
+    on_delta,
     reader_of,
     rows_of,
     stored,
@@ -29,7 +30,7 @@ from analytics_platform_tests.warehouse.delta.test_overwrite import (
 def commit(of: Journal, place: DeltaPlace, day: int, what: str, base: int = 0) -> int:
     """Put a row on a day, by a writer who saw the transactions up to `base`."""
     place.write(f"{STAGED}/{what}/rows", reader_of(rows_of([day], what)))
-    days = DayRange(DAYS[day], DAYS[day])
+    days = DayRange(MARCH[day], MARCH[day])
     step = JournalStep(NAME, "overwrite", days.holds("event_date"), f"{STAGED}/{what}/rows")
     return of.commit(base, what, [Part.of(NAME, days)], [step])
 

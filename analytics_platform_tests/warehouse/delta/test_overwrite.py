@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import itertools
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from analytics_platform.catalog import CONTRACTS
-from analytics_platform.contracts.ddl import polars_schema
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.delta.damage import folder_of
 from analytics_platform.warehouse.delta.overwrite import replace_rows
-from analytics_platform.warehouse.delta.place import DeltaPlace, schema_of
-
-NAME = "cleaned.item_names"
-CONTRACT = CONTRACTS[NAME]
-DAYS = [dt.date(2024, 3, day) for day in range(1, 7)]
+from analytics_platform.warehouse.delta.place import DeltaPlace
+from analytics_platform_tests.warehouse.delta.delta_kit import MARCH, NAME, item_names, reader_of, rows_of, stored
 
 Days = list[int]
 days = st.lists(st.integers(0, 5), max_size=4)
@@ -40,33 +31,11 @@ steps = st.one_of(
 )
 
 
-@contextmanager
-def item_names(root: Path) -> Iterator[tuple[DeltaPlace, DeltaTable]]:
-    place = DeltaPlace(str(root))
-    place.create(NAME, schema_of(CONTRACT))
-    table = place.table(NAME)
-    assert table is not None
-    yield place, table
-
-
-def rows_of(numbers: Sequence[int], what: str) -> pl.DataFrame:
-    rows = [(DAYS[number], f"{what} {place}", None) for place, number in enumerate(numbers)]
-    return pl.DataFrame(rows, polars_schema(CONTRACT), orient="row")
-
-
-def reader_of(rows: pl.DataFrame) -> pa.RecordBatchReader:
-    return pa.RecordBatchReader.from_stream(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
-
-
 def replace(place: DeltaPlace, table: DeltaTable, rows: pl.DataFrame, condition: str | None) -> None:
     place.write("_staged/rows", reader_of(rows))
     replace_rows(place, NAME, table, "_staged/rows", condition, CommitProperties(max_commit_retries=0))
     place.delete("_staged/rows")
     table.update_incremental()
-
-
-def stored(table: DeltaTable) -> list[tuple[object, ...]]:
-    return sorted(pl.DataFrame(table.to_pyarrow_table()).select(*polars_schema(CONTRACT)).rows(), key=str)
 
 
 @example([("append", [0, 1, 2]), ((1, 1), [1]), ("compact", []), ((2, 5), [])])
@@ -88,9 +57,9 @@ def test_after_any_steps_a_table_has_the_rows_that_were_put_last(taken: list[tup
                 case "all":
                     condition, expected = "", []
                 case (int(first), int(last)):
-                    new = new.filter(pl.col("event_date").is_between(DAYS[first], DAYS[last]))
-                    condition = DayRange(DAYS[first], DAYS[last]).holds("event_date")
-                    expected = [row for row in expected if not DAYS[first] <= row[0] <= DAYS[last]]  # type: ignore[operator]
+                    new = new.filter(pl.col("event_date").is_between(MARCH[first], MARCH[last]))
+                    condition = DayRange(MARCH[first], MARCH[last]).holds("event_date")
+                    expected = [row for row in expected if not MARCH[first] <= row[0] <= MARCH[last]]  # type: ignore[operator]
             version = table.version()
             replace(place, table, new, condition)
             expected += new.rows()
@@ -103,7 +72,7 @@ def test_files_of_other_days_stay_as_they_are(tmp_path: Path) -> None:
         for number in (0, 1, 2):
             replace(place, table, rows_of([number], "before"), None)
         before = set(table.file_uris())
-        replace(place, table, rows_of([1], "after"), DayRange(DAYS[1], DAYS[1]).holds("event_date"))
+        replace(place, table, rows_of([1], "after"), DayRange(MARCH[1], MARCH[1]).holds("event_date"))
         assert len(before & set(table.file_uris())) == 2
         assert len(table.file_uris()) == 3
 
@@ -112,8 +81,8 @@ def test_files_of_which_the_log_knows_no_days_are_looked_into(tmp_path: Path) ->
     with item_names(tmp_path) as (place, table):
         table.alter.set_table_properties({"delta.dataSkippingNumIndexedCols": "0"})
         write_deltalake(table, reader_of(rows_of([0, 1], "before")), mode="append")
-        replace(place, table, rows_of([1], "after"), DayRange(DAYS[1], DAYS[1]).holds("event_date"))
-        assert [row[:2] for row in stored(table)] == [(DAYS[0], "before 0"), (DAYS[1], "after 0")]
+        replace(place, table, rows_of([1], "after"), DayRange(MARCH[1], MARCH[1]).holds("event_date"))
+        assert [row[:2] for row in stored(table)] == [(MARCH[0], "before 0"), (MARCH[1], "after 0")]
 
 
 def test_the_second_of_two_writers_of_a_day_fails_and_leaves_no_file(tmp_path: Path) -> None:
@@ -121,7 +90,7 @@ def test_the_second_of_two_writers_of_a_day_fails_and_leaves_no_file(tmp_path: P
         replace(place, table, rows_of([0], "before"), None)
         second = place.table(NAME)
         assert second is not None
-        that_day = DayRange(DAYS[0], DAYS[0]).holds("event_date")
+        that_day = DayRange(MARCH[0], MARCH[0]).holds("event_date")
         replace(place, table, rows_of([0], "first"), that_day)
         with pytest.raises(CommitFailedError):
             replace(place, second, rows_of([0], "second"), that_day)
@@ -137,7 +106,7 @@ def test_files_that_were_joined_meanwhile_are_not_replaced(tmp_path: Path) -> No
         assert second is not None
         assert table.optimize.compact()["numFilesRemoved"] == 2
         with pytest.raises(CommitFailedError):
-            replace(place, second, rows_of([0], "after"), DayRange(DAYS[0], DAYS[0]).holds("event_date"))
+            replace(place, second, rows_of([0], "after"), DayRange(MARCH[0], MARCH[0]).holds("event_date"))
         assert [row[1] for row in stored(table)] == ["before 0", "before 0"]
 
 
@@ -171,5 +140,5 @@ def test_a_disk_that_is_full_leaves_no_file(tmp_path: Path, monkeypatch: pytest.
 
         monkeypatch.setattr(DeltaPlace, "write", full)
         with pytest.raises(OSError, match="No space left"):
-            replace(place, table, rows_of([1], "after"), DayRange(DAYS[1], DAYS[1]).holds("event_date"))
+            replace(place, table, rows_of([1], "after"), DayRange(MARCH[1], MARCH[1]).holds("event_date"))
         assert len(list((tmp_path / folder_of(NAME)).glob("*.parquet"))) == 1

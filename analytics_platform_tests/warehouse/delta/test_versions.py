@@ -20,7 +20,7 @@ from analytics_platform.warehouse.delta import maintenance
 from analytics_platform.warehouse.delta.warehouse import DeltaWarehouse
 from analytics_platform.warehouse.open import open_delta
 from analytics_platform_tests.kit import Platform, load_rows, open_platform
-from analytics_platform_tests.warehouse.delta.test_delta import FILES, on_delta
+from analytics_platform_tests.warehouse.delta.delta_kit import FILES, on_delta
 
 
 @pytest.fixture
