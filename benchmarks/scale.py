@@ -79,7 +79,8 @@ def counted_s3(calls: Counter[str]) -> Iterator[dict[str, str]]:
 
     class Count(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if found := re.search(r'"([A-Z]+) ', record.getMessage()):
+            # It writes lines of some answers, as that to a part of a file, in colour.
+            if found := re.search(r'"(?:\x1b\[\d+m)*([A-Z]+) ', record.getMessage()):
                 calls[found[1]] += 1
 
     with serve_bucket() as bucket:

@@ -237,7 +237,8 @@ class Journal:
             for _ in range(_TRIES):
                 if (table := self._place.table(step.table)) is None or _is_made(entry, table):
                     break
-                refusal = self._make(entry, step, table)
+                if (refusal := self._make(entry, step, table)) is None:
+                    break
             else:
                 # Others commit now and then; a property such as delta.appendOnly refuses for ever.
                 remedy = "correct its properties, or move its folder away and build it again"

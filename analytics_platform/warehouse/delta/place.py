@@ -14,10 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote
 
 import botocore.session
-import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset
@@ -32,10 +30,10 @@ from deltalake.transaction import AddAction
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_docs, polars_schema
-from analytics_platform.contracts.sql import literal
 from analytics_platform.settings import Settings, masked
 from analytics_platform.warehouse.delta.damage import damage_of_files, damage_of_log, damaged, folder_of
 from analytics_platform.warehouse.delta.statistics import file_statistics
+from analytics_platform.warehouse.duckdb import ROW_GROUP
 from analytics_platform.warehouse.session import ConflictError, DamageError, WarehouseError
 
 _NOISE = re.compile(r"\x1b\[\d+m|↳|\s+\d+: <unknown>.*|\. Detail: .*|: ParsedLogPath .*", re.DOTALL)
@@ -49,10 +47,19 @@ LAKE, BUCKET = "lake://", "lake+s3://"
 WRITTEN = WriterProperties(max_row_group_size=131_072, compression="SNAPPY")
 """How files are written: a row group is held in memory as a whole, and by default has a million rows."""
 
-_ROW_GROUPS = 64
-"""Row groups of a file that is written at once: 8 million rows."""
+FILE_ROWS = 64 * ROW_GROUP
+"""Rows of a file at most: 8 million."""
 
-_COPIED_BYTES = 8 << 20
+_COMMITS = "10"
+"""Commits after which the log of a table is summed up in a file: who opens a table reads each later one."""
+
+
+class _Bucket(DeltaStorageHandler):
+    """A bucket that copies files itself."""
+
+    def copy_file(self, src: str, dst: str) -> None:
+        """Copy a file."""
+        self._handler.copy_file(src, dst)  # deltalake 1.6 names the second one otherwise, and fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +123,9 @@ class DeltaPlace:
         self, name: str, schema: pa.Schema | Schema, mode: Literal["ignore", "overwrite"] = "ignore", text: str = ""
     ) -> None:
         """Create a table, or replace it by an empty one. To `ignore` it is no error that another process was first."""
-        options = dict(self.options)
+        checkpoints, options = {"delta.checkpointInterval": _COMMITS}, dict(self.options)
         try:
-            DeltaTable.create(self.uri(name), schema, mode, name=name, description=text, storage_options=options)
+            DeltaTable.create(self.uri(name), schema, mode, None, name, text, checkpoints, storage_options=options)
         except CommitFailedError:
             if mode != "ignore":
                 raise
@@ -150,7 +157,7 @@ class DeltaPlace:
         while True:
             names.append(f"{prefix}{len(names):04}.parquet")
             with pyarrow.parquet.ParquetWriter(f"{folder}/{names[-1]}", rows.schema, filesystem=self._files) as writer:
-                for batch in itertools.islice(batches, _ROW_GROUPS):
+                for batch in itertools.islice(batches, FILE_ROWS // ROW_GROUP):
                     writer.write_batch(batch)
             if (following := next(batches, None)) is None:
                 return names
@@ -165,13 +172,17 @@ class DeltaPlace:
         copies = list[str]()
         for file in self.parquet_files(folder):
             copies.append(f"part-{uuid.uuid4()}.parquet")
-            with (
-                self._files.open_input_stream(file) as staged,
-                self._files.open_output_stream(f"{folder_of(name)}/{copies[-1]}") as stream,
-                pa.BufferedOutputStream(stream, _COPIED_BYTES) as copy,  # of a bucket, the stream takes bytes only
-            ):
-                shutil.copyfileobj(staged, copy, _COPIED_BYTES)
+            self._copy(file, f"{folder_of(name)}/{copies[-1]}")
         return copies
+
+    def _copy(self, file: str, copy: str) -> None:
+        if "://" in self.root:
+            self._files.copy_file(file, copy)
+            return
+        try:
+            os.link(f"{self.root}/{file}", f"{self.root}/{copy}")  # a second name, as the first one is deleted
+        except OSError:  # a disk without such names, or a file that another user's server of Spark wrote
+            shutil.copyfile(f"{self.root}/{file}", f"{self.root}/{copy}")
 
     def parquet_files(self, folder: str) -> list[str]:
         """List the Parquet files of a folder. Raises `FileNotFoundError` without any."""
@@ -188,8 +199,9 @@ class DeltaPlace:
     def add_action(self, path: str, name: str) -> AddAction:
         """Return the action that makes a file in the folder of a table one of its files."""
         full, now = f"{folder_of(name)}/{path}", round(dt.datetime.now(dt.UTC).timestamp() * 1000)
-        statistics = file_statistics(pyarrow.parquet.read_metadata(full, filesystem=self._files))
-        return AddAction(path, self._files.get_file_info(full).size, {}, now, True, statistics)
+        with self._files.open_input_file(full) as file:
+            statistics, size = file_statistics(pyarrow.parquet.read_metadata(file)), file.size()
+        return AddAction(path, size, {}, now, True, statistics)
 
     def delete_files(self, paths: Iterable[str], name: str) -> None:
         """Delete files in the folder of a table that were not committed."""
@@ -213,7 +225,7 @@ class DeltaPlace:
         if "://" not in self.root:
             Path(self.root).mkdir(parents=True, exist_ok=True)
             return pyarrow.fs.SubTreeFileSystem(self.root, pyarrow.fs.LocalFileSystem())
-        return pyarrow.fs.PyFileSystem(DeltaStorageHandler(self.root, dict(self.options)))
+        return pyarrow.fs.PyFileSystem(_Bucket(self.root, dict(self.options)))
 
 
 def place_of(settings: Settings) -> DeltaPlace:
@@ -261,32 +273,6 @@ def _cause(place: DeltaPlace, words: str) -> str:
     remedy = "check its rights and room, and for a bucket credentials, region and AWS_ENDPOINT_URL"
     once_more = "nothing is half stored, run it again"
     return f"The warehouse {place.root} cannot be read or written: {remedy}; {once_more} ({said})."
-
-
-def show(connection: duckdb.DuckDBPyConnection, name: str, table: DeltaTable) -> None:
-    """Let DuckDB read the files of a table under a name."""
-    views, files = columns_of(table), table.file_uris()
-    if "://" in table.table_uri.removeprefix("file://"):
-        # To read a bucket, DuckDB would load an extension from another server.
-        connection.register(name, table.to_pyarrow_dataset(schema=views))
-    elif not files:
-        connection.register(name, views.empty_table())
-    else:
-        # Arrow reads 2 million rows of each of 4 files ahead, which DuckDB neither counts nor spills: 50 million events
-        # took 8 GB. A file that was written before a column was added lacks it.
-        connection.register(f"empty_{name}", views.empty_table())
-        # Delta writes addresses with percent signs, and DuckDB takes some letters for patterns.
-        paths = (re.sub(r"[*?\[]", r"[\g<0>]", unquote(each)) for each in files)
-        rows = f"SELECT * FROM read_parquet([{', '.join(map(literal, paths))}], union_by_name = true)"
-        connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM empty_{name} UNION ALL BY NAME {rows}")
-
-
-def columns_of(table: DeltaTable) -> pa.Schema:
-    """Return the columns of a table as Arrow reads them from each of its files."""
-    # Files that a merge wrote say that their text is of the type string_view. Compared with text of another type
-    # Arrow fails ("no kernel matching input types"), but only where it uses statistics; files of strings may be views.
-    fields = pa.schema(table.schema().to_arrow())
-    return pa.schema([each.with_type(pa.string_view()) if pa.types.is_string(each.type) else each for each in fields])
 
 
 def schema_of(contract: ContractType) -> Schema:

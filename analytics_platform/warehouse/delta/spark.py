@@ -23,7 +23,7 @@ from analytics_platform.settings import masked
 from analytics_platform.transform import Query
 from analytics_platform.transform.spark import spark_question, spark_sql, view_of
 from analytics_platform.warehouse.audit import RuleResult, audit
-from analytics_platform.warehouse.delta.place import DeltaPlace
+from analytics_platform.warehouse.delta.place import FILE_ROWS, DeltaPlace
 from analytics_platform.warehouse.session import WarehouseError
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ class Spark:
         name = contract.table.name
         with self._reading(name, tables) as session:
             computed = session.sql(spark_sql(query, column_types(contract)))
-            computed.write.mode("overwrite").parquet(f"{self.place.root}/{folder}")
+            # S3 copies no file of more than 5 GB.
+            written = computed.write.mode("overwrite").option("maxRecordsPerFile", FILE_ROWS)
+            written.parquet(f"{self.place.root}/{folder}")
             if files := [each for each in self.place.files(folder) if each.path.endswith(".parquet")]:
                 rows = session.read.schema(computed.schema).parquet(f"{self.place.root}/{folder}")
                 rows.createOrReplaceTempView(_MADE)

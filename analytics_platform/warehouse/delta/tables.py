@@ -26,7 +26,8 @@ from analytics_platform.transform import Query
 from analytics_platform.warehouse.delta.changes import TableChanges, names_in, stored
 from analytics_platform.warehouse.delta.damage import damaged, folder_of
 from analytics_platform.warehouse.delta.journal import Journal
-from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, schema_of, show
+from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, schema_of
+from analytics_platform.warehouse.delta.reading import KeptFiles, show
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 from analytics_platform.warehouse.migration import changes
 from analytics_platform.warehouse.session import (
@@ -56,6 +57,7 @@ class DeltaTables(DuckDBSession):
         self._read_only = read_only or as_of is not None
         self._as_of = as_of
         self._journal = Journal(place)
+        self._kept = KeptFiles()
         self._seen = dict[str, bool]()
         self._changed = dict[str, TableChanges]()
         self._damage: DamageError | None = None
@@ -105,7 +107,7 @@ class DeltaTables(DuckDBSession):
         self._seen[name] = table is not None
         if table is not None:
             try:
-                show(self.connection, stored(name), table)
+                show(self.connection, stored(name), table, self._place.options, self._kept)
             except duckdb.Error as error:
                 del self._seen[name]
                 if damage := self._place.damage([name]):

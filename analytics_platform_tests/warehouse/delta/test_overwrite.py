@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import json
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -83,6 +86,30 @@ def test_files_of_which_the_log_knows_no_days_are_looked_into(tmp_path: Path) ->
         write_deltalake(table, reader_of(rows_of([0, 1], "before")), mode="append")
         replace(place, table, rows_of([1], "after"), DayRange(MARCH[1], MARCH[1]).holds("event_date"))
         assert [row[:2] for row in stored(table)] == [(MARCH[0], "before 0"), (MARCH[1], "after 0")]
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_what_is_staged_is_in_the_table_after_it_was_deleted(
+    has_links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: str) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    if not has_links:
+        monkeypatch.setattr(os, "link", refuse)
+    with item_names(tmp_path) as (place, table):
+        replace(place, table, rows_of([0], "kept"), None)
+        assert [row[1] for row in stored(table)] == ["kept 0"]
+        (file,) = (tmp_path / folder_of(NAME)).glob("*.parquet")
+        assert file.stat().st_nlink == 1
+
+
+def test_who_opens_a_table_reads_no_more_than_ten_entries_of_its_log(tmp_path: Path) -> None:
+    with item_names(tmp_path) as (place, table):
+        for number in range(23):
+            replace(place, table, rows_of([0], f"{number}"), "")
+        log = tmp_path / folder_of(NAME) / "_delta_log"
+        assert json.loads((log / "_last_checkpoint").read_text("utf-8"))["version"] >= table.version() - 10
 
 
 def test_the_second_of_two_writers_of_a_day_fails_and_leaves_no_file(tmp_path: Path) -> None:
