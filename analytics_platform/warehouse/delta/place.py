@@ -180,6 +180,7 @@ class DeltaPlace:
             self._files.copy_file(file, copy)
             return
         try:
+            os.utime(f"{self.root}/{file}")  # by their age files are deleted that nobody commits any more
             os.link(f"{self.root}/{file}", f"{self.root}/{copy}")  # a second name, as the first one is deleted
         except OSError:  # a disk without such names, or a file that another user's server of Spark wrote
             shutil.copyfile(f"{self.root}/{file}", f"{self.root}/{copy}")

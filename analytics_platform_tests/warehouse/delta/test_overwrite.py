@@ -6,6 +6,7 @@ import errno
 import itertools
 import json
 import os
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -98,10 +99,14 @@ def test_what_is_staged_is_in_the_table_after_it_was_deleted(
     if not has_links:
         monkeypatch.setattr(os, "link", refuse)
     with item_names(tmp_path) as (place, table):
-        replace(place, table, rows_of([0], "kept"), None)
+        place.write("_staged/rows", reader_of(rows_of([0], "kept")))
+        os.utime(tmp_path / "_staged" / "rows" / "0000.parquet", (1, 1))
+        replace_rows(place, NAME, table, "_staged/rows", None, CommitProperties(max_commit_retries=0))
+        place.delete("_staged")
+        table.update_incremental()
         assert [row[1] for row in stored(table)] == ["kept 0"]
         (file,) = (tmp_path / folder_of(NAME)).glob("*.parquet")
-        assert file.stat().st_nlink == 1
+        assert file.stat().st_nlink == 1 and file.stat().st_mtime > time.time() - 60
 
 
 def test_who_opens_a_table_reads_no_more_than_ten_entries_of_its_log(tmp_path: Path) -> None:
