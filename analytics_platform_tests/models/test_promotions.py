@@ -9,16 +9,7 @@ from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.ledger import find_batch, known_batches
 from analytics_platform.warehouse.touched import days_after
 from analytics_platform.warehouse.withdraw import withdraw_batch
-from analytics_platform_tests.kit import (
-    both_warehouses,
-    build,
-    click,
-    contents,
-    load_rows,
-    loaded_days,
-    needed,
-    opened,
-)
+from analytics_platform_tests.kit import both_warehouses, build, click, contents, load_rows, loaded_days, needed, opened
 from analytics_platform_tests.shop_messages import load_messages, shop_message
 
 TABLES = needed("star.fact_promotions")

@@ -8,16 +8,7 @@ from pathlib import Path
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.touched import days_after, touched_after
-from analytics_platform_tests.kit import (
-    both_warehouses,
-    build,
-    click,
-    contents,
-    load_rows,
-    loaded_days,
-    needed,
-    opened,
-)
+from analytics_platform_tests.kit import both_warehouses, build, click, contents, load_rows, loaded_days, needed, opened
 from analytics_platform_tests.models.test_order_facts import build_after
 from analytics_platform_tests.shop_rows import load_shop, product
 

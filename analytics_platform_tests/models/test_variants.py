@@ -7,16 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from analytics_platform.transform import DayRange
-from analytics_platform_tests.kit import (
-    both_warehouses,
-    build,
-    click,
-    contents,
-    load_rows,
-    loaded_days,
-    needed,
-    opened,
-)
+from analytics_platform_tests.kit import both_warehouses, build, click, contents, load_rows, loaded_days, needed, opened
 
 TABLES = needed("star.fact_order_items", "star.fact_event_items")
 BOT = "Googlebot/2.1 (+http://www.google.com/bot.html)"

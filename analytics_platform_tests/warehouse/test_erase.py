@@ -27,17 +27,7 @@ from analytics_platform.warehouse.replay import replay
 from analytics_platform.warehouse.spreadsheet import write_spreadsheets
 from analytics_platform.warehouse.touched import days_to_build
 from analytics_platform.warehouse.withdraw import withdraw_batch
-from analytics_platform_tests.kit import (
-    Platform,
-    Row,
-    build,
-    click,
-    contents,
-    load_landed,
-    load_rows,
-    needed,
-    to_csv,
-)
+from analytics_platform_tests.kit import Platform, Row, build, click, contents, load_landed, load_rows, needed, to_csv
 from analytics_platform_tests.names import CLICKSTREAM
 from analytics_platform_tests.shop_logs import log, put_logs, put_users, user
 from analytics_platform_tests.shop_messages import load_messages, shop_message

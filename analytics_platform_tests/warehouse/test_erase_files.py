@@ -10,15 +10,7 @@ from hypothesis import strategies as st
 
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import LEDGER_TABLES, Session
-from analytics_platform_tests.kit import (
-    Contents,
-    Row,
-    click,
-    contents,
-    load_landed,
-    open_platform,
-    to_csv,
-)
+from analytics_platform_tests.kit import Contents, Row, click, contents, load_landed, open_platform, to_csv
 from analytics_platform_tests.names import CLICKSTREAM
 from analytics_platform_tests.sources.test_person import ADA
 from analytics_platform_tests.warehouse.test_erase import erase_person

@@ -10,15 +10,7 @@ import pytest
 from analytics_platform.warehouse import Session
 from analytics_platform.warehouse.ledger import loadings
 from analytics_platform.warehouse.replay import replay
-from analytics_platform_tests.kit import (
-    Contents,
-    Platform,
-    Row,
-    click,
-    contents,
-    load_rows,
-    open_with_tables,
-)
+from analytics_platform_tests.kit import Contents, Platform, Row, click, contents, load_rows, open_with_tables
 
 OLD, NEW = click("ada", "2023-12-31T23:59:59Z"), click("ada", "2024-03-01T10:00:00Z")
 BROKEN = click("", "2023-06-01T10:00:00Z")
