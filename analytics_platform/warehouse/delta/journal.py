@@ -135,8 +135,8 @@ class Journal:
 
     def misses(self, name: str) -> bool:
         """Return whether a table that transactions changed is lost. One that is built is not if its folder is gone."""
-        is_lost = name not in tables_to_build() or self._place.has_folder(name)
-        return is_lost and name in _known(self._entries)
+        is_known = name in _known(self._entries)
+        return is_known and (name not in tables_to_build() or self._place.has_folder(name))
 
     def know(self) -> None:
         """Read the entries, unless they were: what a table lacks is seen by one that is opened after that."""

@@ -135,6 +135,14 @@ class DeltaPlace:
         chosen = pyarrow.fs.FileSelector(folder, allow_not_found=True, recursive=True)
         return [each for each in self._files.get_file_info(chosen) if each.type == pyarrow.fs.FileType.File]
 
+    def tables_in(self, schemas: Iterable[str]) -> set[str]:
+        """Name the tables whose folders are there. A bucket is asked once a schema, so one may be damaged."""
+        if "://" not in self.root:
+            logs = (log for schema in schemas for log in Path(self.root, schema).glob("*/_delta_log"))
+            return {f"{log.parent.parent.name}.{log.parent.name}" for log in logs if any(log.iterdir())}
+        chosen = (pyarrow.fs.FileSelector(schema, allow_not_found=True) for schema in schemas)
+        return {each.path.replace("/", ".") for part in chosen for each in self._files.get_file_info(part)}
+
     def has_folder(self, name: str) -> bool:
         """Return whether the folder of a table is there; in a bucket, whether there is a file in it."""
         return bool(self.files(folder_of(name))) if "://" in self.root else Path(self.uri(name)).exists()

@@ -142,18 +142,20 @@ class DeltaTables(DuckDBSession):
 
     def tables(self) -> set[str]:
         """Return the names (`schema.table`) of the tables that exist, damaged ones too."""
+        there = self._place.tables_in({name.partition(".")[0] for name in CONTRACTS})
+        if self._as_of is None:
+            self._journal.know()
+            return {name for name in CONTRACTS if name in there or self._journal.misses(name)}
         with ThreadPoolExecutor(_THREADS) as pool:
-            found = pool.map(self._exists, CONTRACTS)
-            return {name for name, is_there in zip(CONTRACTS, found, strict=True) if is_there}
+            names = sorted(there.intersection(CONTRACTS))
+            return {name for name, was_there in zip(names, pool.map(self._was_there, names), strict=True) if was_there}
 
-    def _exists(self, name: str) -> bool:
+    def _was_there(self, name: str) -> bool:
         try:
             return self._open(name) is not None
         except DamageError:
             return True
         except WarehouseError:
-            if self._as_of is None:
-                raise
             return False  # there was none at that time
 
     def ensure(self, *contracts: ContractType) -> None:

@@ -17,9 +17,11 @@ import pytest
 from deltalake import DeltaTable
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
+from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.delta import journal, place, session
 from analytics_platform.warehouse.delta.place import DeltaPlace
+from analytics_platform.warehouse.duckdb import ROW_GROUP
 from analytics_platform.warehouse.session import ConflictError, WarehouseError
 from analytics_platform_tests.kit import (
     Contents,
@@ -106,7 +108,7 @@ def platform(tmp_path: Path) -> Platform:
 def test_many_rows_are_staged_in_several_files_and_all_of_them_belong_to_the_table(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "_ROW_GROUPS", 1)
+    monkeypatch.setattr(place, "FILE_ROWS", ROW_GROUP)
     monkeypatch.setattr(session, "ROW_GROUP", 2)
     with platform.session() as opened:
         load_rows(platform, opened, [click(f"c{n}", "2026-03-01T12:00:00") for n in range(5)], "many.csv")
@@ -239,6 +241,7 @@ def test_tables_in_a_bucket_are_equal_too(tmp_path: Path, bucket: Bucket, monkey
                 load_rows(platform, opened, rows, f"{number}.csv")
             build(opened, DAYS, platform.settings, {"cleaned.urls", "cleaned.user_agents", "cleaned.product_names"})
             made.append(contents(opened))
+            assert opened.tables() == CONTRACTS.keys()
     assert made[0] == made[1] and made[1]["cleaned.clickstream"]
 
 
