@@ -130,6 +130,7 @@ def test_only_models_that_read_text_as_people_wrote_it_stay_with_duckdb() -> Non
         "cleaned.orders",
         "sessionized.product_days",
         "star.dim_product",
+        "star.dim_promotion",
         "star.fact_promotions",
     }
 
