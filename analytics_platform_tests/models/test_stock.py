@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from pathlib import Path
+
+import pytest
 
 from analytics_platform.transform import DayRange, build_order, day_ranges
 from analytics_platform.warehouse import Session
@@ -132,3 +135,35 @@ def test_days_without_events_that_come_between_the_days_to_build_get_their_stock
         (from_day, to_day) = session.one("SELECT min(event_date), max(event_date) FROM ops.batch_days")
         build(session, DayRange(from_day, to_day), platform.settings, TABLES)
         assert contents(session, ["marts.stock_daily"]) == by_parts
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_in_any_order_of_arrival_a_day_has_the_stock_of_the_last_change_up_to_its_end(
+    tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    minutes = chance.sample(range(12 * 24 * 60), 14)
+    changes = [(chance.choice("pqr"), NOON + minute * DAY / 1440, chance.randrange(3)) for minute in minutes]
+    versions = [("products", [product(name, at, stock=pieces)]) for name, at, pieces in changes]
+    events = [("clickstream", [click("a", NOON + number * DAY, "page_viewed")]) for number in (0, 3, 7, 8)]
+    with opened("duckdb", tmp_path) as (platform, session):
+        for number, (source, rows) in enumerate(chance.sample([*versions, *events], len(versions) + len(events))):
+            known = set(known_batches(session))
+            if source == "clickstream":
+                load_rows(platform, session, rows, f"{number}.csv")  # type: ignore[arg-type]
+            else:
+                load_shop(platform, session, source, rows)
+            touched = touched_after(session, sorted(set(known_batches(session)) - known), platform.settings)
+            for days in day_ranges(touched.days_of("marts.stock_daily")) if touched else ():
+                build(session, days, platform.settings, {"marts.stock_daily"})
+        (last,) = session.one("SELECT max(event_date) FROM ops.batch_days")
+        expected = []
+        for name in "pqr":
+            own = sorted((at, pieces) for each, at, pieces in changes if each == name)
+            for day in (NOON.date() + number * DAY for number in range((last - NOON.date()).days + 1)):
+                before = [pieces for at, pieces in own if at.date() < day]
+                on_day = [pieces for at, pieces in own if at.date() == day]
+                if before or on_day:
+                    expected.append((name, day, [*before, *on_day][-1], min([*before[-1:], *on_day])))
+        found = "SELECT product_id, date, stock, lowest_stock FROM marts.stock_daily ORDER BY product_id, date"
+        assert session.rows(found) == expected

@@ -146,6 +146,7 @@ CALLS = (
     "surrogate_key(text)",
     "client_key(text)",
     "page_key(text, text)",
+    "promotion_key(text, text, NULL, text)",
     "order_key(text, text)",
     "channel(text, text, text, 'search')",
     "channel(text, NULL, text, NULL)",
