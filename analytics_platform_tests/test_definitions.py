@@ -14,7 +14,10 @@ from click.testing import CliRunner
 from dagster._cli.asset import asset_materialize_command
 
 from analytics_platform.definitions import build_definitions
+from analytics_platform.orchestration.assets.metadata import GATED, asset_key
+from analytics_platform.orchestration.assets.tables import guards
 from analytics_platform.settings import SettingsError, load_settings
+from analytics_platform.transform import all_models
 from analytics_platform.warehouse import open_warehouse
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 
@@ -49,6 +52,18 @@ def test_assets_checks_jobs_sensors_and_schedules_are_the_ones_written_down(defi
     assert found == json.loads(SNAPSHOT.read_text("utf-8"))
     # Dagster writes three events for each check of a run: 916 took most of the time of a small one.
     assert len(graph.asset_check_keys) <= 130
+
+
+def test_of_all_tables_that_read_a_gated_table_one_checks_its_error_rate_and_the_others_wait_for_it(
+    definitions: dg.Definitions,
+) -> None:
+    graph, models = definitions.resolve_asset_graph(), all_models()
+    for source, guard in guards().items():
+        readers = {name for name, model in models.items() if source in model.inputs}
+        nodes = {name: graph.get(asset_key(name)) for name in readers}
+        assert {name for name in readers if "error_rate" in {key.name for key in nodes[name].check_keys}} == {guard}
+        assert {name for name in readers if asset_key(guard) in nodes[name].parent_keys} == readers - {guard}
+    assert {source for name in models for source in models[name].inputs if source in GATED} == {*guards()}
 
 
 def test_every_asset_says_what_it_is_and_where_it_is_written(specs: list[dg.AssetSpec]) -> None:

@@ -90,7 +90,8 @@ STAR_RULES = (
     "- **Channel and device** of orders, their lines and their refunds are those of the order's session; of events and",
     "  their items the channel is of the session, the device their own.",
     "- **Variants** are members of `dim_product` below their product: `variant_key` of lines and items points to them.",
-    "- **Promotions** have no dimension: a fact names id, name, picture and place, and more is not known of them.",
+    "- **Promotions** have a member of `dim_promotion` for each creative and slot that they are shown with. Group by",
+    "  `promotion_id`, else `promotion_name`, to count a promotion once.",
 )
 """What holds for all tables of the star."""
 

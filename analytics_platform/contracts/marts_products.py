@@ -14,31 +14,15 @@ from analytics_platform.contracts.base import (
     share,
     without_amount,
 )
-from analytics_platform.contracts.table import TouchedKeys
+from analytics_platform.contracts.table import Everything, TouchedKeys
 
 
-class ProductDaily(
-    Contract,
-    table="marts.product_daily",
-    key=("date", "product_id"),
-    partition="date",
-    reads={
-        "cleaned.product_versions": TouchedKeys(
-            "product_id",
-            also=(
-                ("star.fact_event_items", "event_date"),
-                ("star.fact_order_items", "order_date"),
-                ("sessionized.refunds", "event_date"),
-            ),
-        )
-    },
-):
+class ProductDaily(Contract, table="marts.product_daily", key=("date", "product_id"), partition="date"):
     """One row per day and product: who looked, what was sold, and was there any of it?
 
     Bots are left out: a product that only they saw has zeros.
 
-    Stock is known from the time on at which the shop's database last changed the product before it was first read. What
-    it was between two readings is not known.
+    Only days on which a product was met are here: marts.stock_daily has the stock of all days.
     """
 
     date: Day = column("Day (UTC).")
@@ -53,13 +37,46 @@ class ProductDaily(
     unknown_amounts: Whole = without_amount(sums="semi-additive")
     unknown_refunds: Whole = without_amount("refunds", "semi-additive")
     stock: Whole = column(
-        "Pieces in the shop's database at the end of the day; missing where it is not known.",
+        "Pieces in the shop's database at the end of the day (stock_daily); missing where it is not known.",
         nullable=True,
         ge=0,
         sums="semi-additive",
     )
     lowest_stock: Whole = column(
         "Fewest pieces of the day; 0: it was out of stock.", nullable=True, ge=0, sums="not additive"
+    )
+
+
+class StockDaily(
+    Contract,
+    table="marts.stock_daily",
+    key=("date", "product_id"),
+    partition="date",
+    reads={"cleaned.product_versions": Everything()},
+):
+    """One row per day and product of the shop's database: how many pieces were there, and was it out of stock?
+
+    A periodic snapshot: days without a change or a view are here too. Name and category are the shop's on that day.
+
+    It begins on the day of the change that the shop's database named when the product was first read: from then on the
+    stock is known. What was overwritten between two readings is not known; those days carry on the stock before it. The
+    shop's database does not say that a product was deleted, so a deleted one carries on its last stock.
+    """
+
+    date: Day = column("Day (UTC).")
+    product_id: Text = column("The shop's product.")
+    product_name: Text = column("Its name at the end of the day.")
+    category: Text = column("Its category at the end of the day.")
+    stock: Whole = column(
+        "Pieces at the end of the day; 0: out of stock. Sums over the products of a day, not over days.",
+        ge=0,
+        sums="semi-additive",
+    )
+    lowest_stock: Whole = column(
+        "Fewest pieces of the day; 0: it was out of stock for a while at least.", ge=0, sums="not additive"
+    )
+    changed_at: Instant = column(
+        "When the shop last changed the product up to the end of the day, be it only its stock."
     )
 
 

@@ -20,13 +20,27 @@ class DimPage(Contract, table="star.dim_page", key="page_key", write="upsert", n
     last_seen_at: Instant = column("Last event on it.", nullable=True)
 
 
+class DimPromotion(Contract, table="star.dim_promotion", key="promotion_key", write="upsert", narrow="batch"):
+    """One row per promotion, creative and slot that events name together: what was promoted, with what, and where?
+
+    A promotion is shown by few creatives in few slots, so one dimension has all combinations. Texts are as the events
+    give them: a promotion that was renamed has rows with both names. Group by promotion_id to count it once.
+    """
+
+    promotion_key: Whole = column("Hash of the four. " + UNKNOWN)
+    promotion_id: Text = column("The promotion's id.", nullable=True)
+    promotion_name: Text = column("Its name.", nullable=True)
+    creative_name: Text = column("The picture or text that promotes it.", nullable=True)
+    creative_slot: Text = column("Where that stands.", nullable=True)
+
+
 class FactPromotions(
     Contract,
     table="star.fact_promotions",
     key=("event_id", "promotion_index"),
     partition="event_date",
     narrow="people",
-    foreign_keys=dimensions("date", "person", "customer", "channel", "device", "page"),
+    foreign_keys=dimensions("date", "person", "customer", "channel", "device", "page", "promotion"),
 ):
     """One row per promotion in an event: which banners were seen, and which clicked?"""
 
@@ -41,11 +55,8 @@ class FactPromotions(
     channel_key: Whole = column("dim_channel, of the session.")
     device_key: Whole = column("dim_device.")
     page_key: Whole = column("dim_page.")
+    promotion_key: Whole = column("dim_promotion; -1 where the event names no promotion.")
     client_id: Text = column("The browser or device.")
     user_id: Text = column("The signed-in user, if the event names one.", nullable=True)
     event_name: Text = column("view_promotion or select_promotion.", isin=["view_promotion", "select_promotion"])
-    promotion_id: Text = column("The promotion's id.", nullable=True)
-    promotion_name: Text = column("Its name.", nullable=True)
-    creative_name: Text = column("The picture or text that promotes it.", nullable=True)
-    creative_slot: Text = column("Where that stands.", nullable=True)
     is_bot: Flag = column("True if the session is a bot's.")

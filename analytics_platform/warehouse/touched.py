@@ -22,6 +22,7 @@ from analytics_platform.transform.source_events import events_within
 from analytics_platform.warehouse.ledger import known_days, touched_days
 from analytics_platform.warehouse.persons import days_of_persons
 from analytics_platform.warehouse.session import Session
+from analytics_platform.warehouse.stock import ranges_of_stock
 
 _OF_PRODUCTS = """
 WITH ordered AS (
@@ -126,8 +127,8 @@ _NEAR = dt.timedelta(ORDER_REPEAT_DAYS + 1)
 _OF_ORDERS = ("sessionized.purchases", "sessionized.refund_lines")
 """The tables in which a new event may change rows of other days that no window reaches."""
 
-_STOCKED = ("marts.product_daily",)
-"""The table that knows the stock of each day, from a version on up to the next."""
+_STOCKED = ("marts.stock_daily",)
+"""The table that knows the stock of each day, also of those without events."""
 
 _NUMBERED = ("star.fact_sessions", "star.fact_orders")
 """The tables that number the sessions and orders of a person, over all days."""
@@ -141,7 +142,8 @@ class Touched:
     windows, of which `settings` give those that are named after one. `orders` are days of earlier orders, and of later
     refunds: they touch orders, refunds and what is built from these. `numbers` are later days of persons with a new
     earlier one: they touch the facts that number sessions and orders, and what is built from these. `stock` are days
-    since the shop changed a product: they touch the table with the stock of each day.
+    since the shop changed a product, and days without events between those that are built: they touch the table with
+    the stock of each day.
     """
 
     settings: Mapping[str, int | str]
@@ -325,16 +327,6 @@ def _days_of_refunds(session: Session, days: Collection[dt.date]) -> set[dt.date
     return {day for (day,) in session.rows(sql.format(", ".join(map(literal, near))))}
 
 
-def _stock_since(session: Session, batch_ids: Sequence[str]) -> dt.date | None:
-    """Return the first day on which the shop changed a product of these batches: later ones may have another stock."""
-    if not batch_ids or "cleaned.product_versions" not in session.tables():
-        return None
-    loaded = f"batch_id IN ({', '.join(map(literal, batch_ids))})"
-    sql = f"SELECT CAST(min(updated_at) AS DATE) FROM cleaned.product_versions WHERE {loaded}"
-    day: dt.date | None = session.frame(Query(sql, {}, {"cleaned.product_versions": loaded})).item()
-    return day
-
-
 def touched_after(session: Session, batch_ids: Sequence[str], settings: Settings) -> Touched | None:
     """Return what these batches touch: days of their events, and of versions they brought; None if no day.
 
@@ -359,7 +351,7 @@ def touched_after(session: Session, batch_ids: Sequence[str], settings: Settings
         return None
     within = DayRange(first, known[1])
     orders = frozenset(days_of_orders(session, batch_ids) | _days_of_refunds(session, touched))
-    stock = frozenset(_from(_stock_since(session, batch_ids), known[1]))
+    stock = _days_in(ranges_of_stock(session, batch_ids, known[1]))
     found = Touched(settings.model_values, within, frozenset(touched), orders, frozenset(to_number), stock)
     return found if found.days else None
 

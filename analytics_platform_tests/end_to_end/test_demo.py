@@ -57,7 +57,7 @@ def assert_questions_are_answered(warehouse: Path) -> None:
             "SELECT sum(net_revenue) FROM star.fact_orders "
             "WHERE order_date > (SELECT max(order_date) - 14 FROM star.fact_orders)"
         ).fetchone()
-    assert len(answers) == 22
+    assert len(answers) == 24
     assert not [title for title, sql in QUESTIONS if len(sql.strip().splitlines()) > 25]
     assert not [title for title, answer in answers.items() if answer.is_empty()]
     week = answers["Revenue by channel and device, against the week before"]
@@ -79,6 +79,10 @@ def assert_questions_are_answered(warehouse: Path) -> None:
     out_of_stock = answers["Products out of stock, by views"]
     assert {*out_of_stock["product_name"]} == {VERSIONS[2][0]}
     assert out_of_stock["date"].n_unique() > 1 and out_of_stock["views"].sum() > 0
+    by_day, by_product = answers["Products out of stock, by day"], answers["Days out of stock, by product"]
+    days = (by_day["date"].max() - by_day["date"].min()).days + 1
+    assert by_day.height == by_product["days_out_of_stock"].sum() == days > out_of_stock.height
+    assert by_day["views_of_these"].sum() == out_of_stock["views"].sum()
     variants = answers["Products and their variants"]
     of_products = variants.unique(["product_id", "revenue_of_product"])["revenue_of_product"].sum()
     assert variants["revenue"].sum() == of_products == itemized and variants["variant"].n_unique() > 1

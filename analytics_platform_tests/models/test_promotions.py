@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 from analytics_platform.transform import DayRange, day_ranges
@@ -25,7 +26,7 @@ ROWS = [
 ]
 SEEN = """
     SELECT client_id, event_name, promotion_id, promotion_name, creative_name, creative_slot
-    FROM star.fact_promotions ORDER BY client_id, promotion_index
+    FROM star.fact_promotions INNER JOIN star.dim_promotion USING (promotion_key) ORDER BY client_id, promotion_index
 """
 
 
@@ -42,7 +43,7 @@ def test_promotions_of_events_and_items_are_rows_and_go_with_their_batch(tmp_pat
         ("event", "view_promotion", *summer),
         ("items", "select_promotion", *summer),
         ("items", "select_promotion", None, None, None, "foot"),
-        ("nothing", "view_promotion", None, None, None, None),
+        ("nothing", "view_promotion", "(not set)", None, None, None),
     ]
     with opened(kind, tmp_path) as (platform, session):
         load_rows(platform, session, ROWS)
@@ -60,3 +61,43 @@ def test_promotions_of_events_and_items_are_rows_and_go_with_their_batch(tmp_pat
         for each in day_ranges({*days, *days_after(session, [batch], platform.settings)}):
             build(session, each, platform.settings, TABLES)
         assert contents(session, ["star.fact_promotions"]) == before
+
+
+MEMBERS = "SELECT promotion_key, promotion_id, promotion_name, creative_name, creative_slot FROM star.dim_promotion"
+
+
+@both_warehouses
+def test_each_promotion_creative_and_slot_is_one_member_whatever_the_order_of_days(tmp_path: Path, kind: str) -> None:
+    renamed = {**OWN, "promotion_name": "Summer sale"}
+    moved = {**OWN, "creative_slot": None}
+    # What two texts say together is not what the next two say.
+    split = [{"promotion_id": "a", "promotion_name": "b|c"}, {"promotion_id": "a|b", "promotion_name": "c"}]
+    rows = [
+        *ROWS,
+        click("later", "2024-03-02T10:00:00Z", "view_promotion", data=renamed),
+        click("later", "2024-03-03T10:00:00Z", "view_promotion", data={"items": [moved, *split]}),
+        click("later", "2024-03-03T11:00:00Z", "select_promotion", data=OWN),
+    ]
+    with opened(kind, tmp_path) as (platform, session):
+        load_rows(platform, session, rows)
+        for number in (3, 1, 2):
+            day = dt.date(2024, 3, number)
+            build(session, DayRange(day, day), platform.settings, TABLES)
+        members = {key: texts for key, *texts in session.rows(MEMBERS)}
+        assert sorted(members.values(), key=repr) == [
+            ["(not set)", None, None, None],
+            ["7", "Summer sale", "beach.jpg", "top"],
+            ["7", "Summer", "beach.jpg", "top"],
+            ["7", "Summer", "beach.jpg", None],
+            ["a", "b|c", None, None],
+            ["a|b", "c", None, None],
+            [None, "Winter", "snow.jpg", None],
+            [None, None, None, "foot"],
+        ]
+        assert members[-1][0] == "(not set)"
+        daily = contents(session, ["star.dim_promotion", "star.fact_promotions"])
+        build(session, loaded_days(session), platform.settings, TABLES)
+        assert contents(session, ["star.dim_promotion", "star.fact_promotions"]) == daily
+        seen = "SELECT count(*) FROM star.fact_promotions INNER JOIN star.dim_promotion USING (promotion_key)"
+        assert session.one(f"{seen} WHERE promotion_id = '7'") == (5,)
+        assert session.one(seen) == session.one("SELECT count(*) FROM star.fact_promotions")

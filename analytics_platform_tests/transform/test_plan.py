@@ -126,7 +126,7 @@ def test_a_range_that_ends_before_it_starts_is_rejected() -> None:
 
 
 def test_no_model_reads_the_whole_of_a_table_that_grows_with_the_events() -> None:
-    """Versions of users and customers grow with their changes, and have the day they were fetched.
+    """Versions of users, customers and products grow with their changes, and have the day they were fetched.
 
     Persons become one and apart again, so what has a row for each is built whole, from a row a day and person.
     """
@@ -144,12 +144,13 @@ def test_no_model_reads_the_whole_of_a_table_that_grows_with_the_events() -> Non
         ("cleaned.product_names", "cleaned.product_versions"),
         ("cleaned.users", "cleaned.customer_versions"),
         ("cleaned.users", "cleaned.user_versions"),
+        ("marts.stock_daily", "cleaned.product_versions"),
         ("sessionized.customer_months", "sessionized.customer_days"),
         ("star.dim_person", "sessionized.person_days"),
     ]
 
 
-def test_only_tables_without_days_are_made_from_touched_keys_but_refunds_their_orders_numbers_and_stock() -> None:
+def test_only_tables_without_days_are_made_from_touched_keys_but_refunds_their_orders_and_numbers() -> None:
     by_key = {
         ("sessionized.refund_lines", "sessionized.purchases"),
         ("sessionized.refund_lines", "sessionized.order_lines"),
@@ -161,7 +162,6 @@ def test_only_tables_without_days_are_made_from_touched_keys_but_refunds_their_o
         ("star.fact_orders", "sessionized.refunds"),
         ("star.fact_orders", "sessionized.customer_days"),
         ("star.fact_sessions", "sessionized.person_days"),
-        ("marts.product_daily", "cleaned.product_versions"),
     }
     for name, model in all_models().items():
         for source in model.inputs:

@@ -130,6 +130,7 @@ def test_only_models_that_read_text_as_people_wrote_it_stay_with_duckdb() -> Non
         "cleaned.orders",
         "sessionized.product_days",
         "star.dim_product",
+        "star.dim_promotion",
         "star.fact_promotions",
     }
 
@@ -145,6 +146,7 @@ CALLS = (
     "surrogate_key(text)",
     "client_key(text)",
     "page_key(text, text)",
+    "promotion_key(text, text, NULL, text)",
     "order_key(text, text)",
     "channel(text, text, text, 'search')",
     "channel(text, NULL, text, NULL)",

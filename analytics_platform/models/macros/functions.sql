@@ -4,7 +4,8 @@
 -- surrogate_key: BIGINT hash of a business key, -1 (the unknown member) for a missing one. client_key: the same of a client
 -- or person, -1 also for one that was erased. A product may be called so.
 -- page_key: the key of a page by its host, which a relative address has not, and its path. device_key: -1 where nothing is
--- known of the device. variant_key: null without a variant, which surrogate_key would make the unknown member.
+-- known of the device. promotion_key: -1 where an event names nothing of it; texts never run into each other, since no
+-- hash has a `|`. variant_key: null without a variant, which surrogate_key would make the unknown member.
 -- micros: microseconds since 1970 of a time. json_list: the text if it is a JSON array, else null.
 -- fields_of: the fields of an event's JSON object as text. It is parsed once for all of them.
 -- items_of: the items of a JSON array with their fields as text. The array is parsed once: an event may have tens of
@@ -100,6 +101,14 @@ CREATE OR REPLACE TEMP MACRO device_key(device_type, os, browser) AS
     CASE
         WHEN device_type = 'unknown' AND os IS NULL AND browser IS NULL THEN -1
         ELSE surrogate_key(device_type || '|' || coalesce(os, 'unknown') || '|' || coalesce(browser, 'unknown'))
+    END;
+CREATE OR REPLACE TEMP MACRO promotion_key(promotion_id, promotion_name, creative_name, creative_slot) AS
+    CASE
+        WHEN coalesce(promotion_id, promotion_name, creative_name, creative_slot) IS NULL THEN -1
+        ELSE surrogate_key(
+            coalesce(md5(promotion_id), '') || '|' || coalesce(md5(promotion_name), '') || '|'
+            || coalesce(md5(creative_name), '') || '|' || coalesce(creative_slot, '')
+        )
     END;
 CREATE OR REPLACE TEMP MACRO micros(instant) AS epoch_us(instant);
 CREATE OR REPLACE TEMP MACRO json_list(document) AS

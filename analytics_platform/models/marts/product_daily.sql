@@ -1,7 +1,6 @@
 -- Grain: one row per day and product that was seen or bought. Bots are left out: a product that only they saw has zeros.
 -- Rules: refunds are those that list their items or give back a whole order, on the day they are given. An item has the
--- part of its amount that the refund counts. Stock is what the shop's database said last up to the end of the day, and
--- at least on the day, with what it began with.
+-- part of its amount that the refund counts.
 WITH interest AS (
     SELECT
         event_date AS date,
@@ -40,30 +39,6 @@ days AS (
     SELECT date, product_id FROM sales
     UNION
     SELECT date, product_id FROM refunded
-),
-versions AS (
-    SELECT
-        product_id,
-        stock,
-        CAST(updated_at AS DATE) AS date,
-        row_number() OVER (PARTITION BY product_id ORDER BY updated_at, arrived_at, batch_id, position) AS place
-    FROM cleaned.product_versions
-),
-changed AS (
-    SELECT
-        product_id,
-        date,
-        max_by(stock, place) AS stock,
-        min(stock) AS lowest
-    FROM versions
-    GROUP BY product_id, date
-),
-stocked AS (
-    SELECT
-        *,
-        lag(stock) OVER (PARTITION BY product_id ORDER BY date) AS before,
-        lead(date) OVER (PARTITION BY product_id ORDER BY date) AS next_date
-    FROM changed
 )
 SELECT
     days.date,
@@ -77,13 +52,10 @@ SELECT
     CAST(coalesce(sales.revenue, 0) - coalesce(refunded.refunds, 0) AS DECIMAL(18, 4)) AS net_revenue,
     coalesce(sales.unknown_amounts, 0) AS unknown_amounts,
     coalesce(refunded.unknown_refunds, 0) AS unknown_refunds,
-    stocked.stock,
-    CASE WHEN stocked.date = days.date THEN least(stocked.lowest, stocked.before) ELSE stocked.stock END AS lowest_stock
+    stocks.stock,
+    stocks.lowest_stock
 FROM days
 LEFT JOIN interest ON days.date = interest.date AND days.product_id = interest.product_id
 LEFT JOIN sales ON days.date = sales.date AND days.product_id = sales.product_id
 LEFT JOIN refunded ON days.date = refunded.date AND days.product_id = refunded.product_id
-LEFT JOIN stocked
-    ON days.product_id = stocked.product_id
-    AND days.date >= stocked.date
-    AND (stocked.next_date IS NULL OR days.date < stocked.next_date)
+LEFT JOIN marts.stock_daily AS stocks ON days.date = stocks.date AND days.product_id = stocks.product_id

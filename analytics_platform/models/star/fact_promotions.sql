@@ -42,13 +42,12 @@ SELECT
     facts.channel_key,
     facts.device_key,
     facts.page_key,
+    promotion_key(
+        numbered.promotion_id, numbered.promotion_name, numbered.creative_name, numbered.creative_slot
+    ) AS promotion_key,
     facts.client_id,
     facts.user_id,
     facts.event_name,
-    numbered.promotion_id,
-    numbered.promotion_name,
-    numbered.creative_name,
-    numbered.creative_slot,
     facts.is_bot
 FROM numbered
 INNER JOIN star.fact_events AS facts ON numbered.event_id = facts.event_id

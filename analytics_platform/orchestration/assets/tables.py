@@ -4,7 +4,8 @@ The dependencies come from the inputs, the partitions, checks and metadata from 
 as a failed check, nothing is published, and the run stops.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import dagster as dg
 
@@ -80,22 +81,38 @@ def _to_build(name: str, asked: DayRange | None, touched: str | None, settings: 
     return list(day_ranges(Touched.read(touched, settings.model_values, asked).days_of(name)))
 
 
+@lru_cache(maxsize=1)
+def guards() -> Mapping[str, str]:
+    """Map each table behind a gate to the one table that checks its error rate: others that read it wait for that one.
+
+    It is a cleaned table that reads it, of several one that is built whole: that looks at all days.
+    """
+    readers = [(is_daily(CONTRACTS[name].table), name) for name in all_models() if name.startswith("cleaned.")]
+    found: dict[str, str] = {}
+    for _, name in sorted(readers):
+        for source in all_models()[name].inputs:
+            if is_gated(CONTRACTS[source]):
+                found.setdefault(source, name)
+    return found
+
+
 def table_asset(name: str, inputs: Sequence[str], settings: Settings) -> dg.AssetsDefinition:
     """Make the asset that fills the table `name` from `inputs`.
 
-    A cleaned table that reads what a gate let through first checks the error rate of those sources on the days it
-    builds; not a lookup of distinct values: what is built from it does.
+    A table that reads what a gate let through first checks the error rate of those sources on the days it builds, or
+    waits for the table that does; not a lookup of distinct values: what is built from it does.
     """
     contract = CONTRACTS[name]
     table, key = contract.table, asset_key(name)
-    read = inputs if table.layer == "cleaned" and name not in LOOKUPS else ()
-    gated = {CONTRACTS[source].table.source for source in read if is_gated(CONTRACTS[source])}
+    guarded_by = {} if name in LOOKUPS else {source: guards()[source] for source in inputs if source in guards()}
+    gated = {CONTRACTS[source].table.source for source, guard in guarded_by.items() if guard == name}
+    waits_for = {*guarded_by.values()} - {name}
     specs = [*([error_rate_spec(key)] if gated else []), contract_spec(key)]
 
     @dg.asset(
         key=key,
         description=table_doc(contract),
-        deps=_dependencies(table, inputs, settings),
+        deps=_dependencies(table, [*inputs, *sorted(waits_for)], settings),
         partitions_def=daily_partitions(settings) if is_daily(table) else None,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name=table.layer,
