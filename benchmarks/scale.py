@@ -1,7 +1,7 @@
 """All models on N million events, in each place where tables can lie: seconds, peak memory, bytes, requests to S3.
 
 `python -m benchmarks.scale [--events 1000000 …] [--ways duckdb delta sail s3] [--memory 2GB]`. Each way runs in a
-separate process: it loads the same simulated clickstream, and builds every table of all days. No speed is promised:
+separate process: it loads the same clickstream, and builds every table of all days. No speed is promised:
 figures say what this machine did. `sail` computes models at a server of Spark Connect on this machine, whose memory
 counts; `s3` has lake and tables in moto's S3, a server for tests, so only its requests mean something.
 """
@@ -32,6 +32,7 @@ from analytics_platform.transform.lookups.tables import LOOKUPS
 from analytics_platform.warehouse import Session
 from analytics_platform_tests.kit import Platform, load_files, open_platform
 from analytics_platform_tests.lake.s3_kit import REGION, serve_bucket
+from benchmarks.large import write_traffic
 from benchmarks.models import DAYS, EVENTS_PER_VISITOR_DAY, FIRST, whole_range
 from benchmarks.report import Figure, report
 
@@ -42,6 +43,9 @@ WAYS = {
     "s3": "Delta and lake in moto's S3, DuckDB",
 }
 SAIL_PORT = 50977
+
+_SIMULATED = 100_000
+"""Events up to which a shop is simulated, a file a day. More come from SQL, in one file: a million would take minutes."""
 
 
 @contextmanager
@@ -175,9 +179,13 @@ def main() -> None:
     figures, facts = list[Figure](), {"days": DAYS, "warehouse_memory": options.memory}
     for events in options.events:
         with tempfile.TemporaryDirectory() as folder:
-            simulate(DAYS, round(events / DAYS / EVENTS_PER_VISITOR_DAY), 1, Path(folder), FIRST)
+            if events > _SIMULATED:
+                files = write_traffic(Path(folder), events).parent
+            else:
+                simulate(DAYS, round(events / DAYS / EVENTS_PER_VISITOR_DAY), 1, Path(folder), FIRST)
+                files = Path(folder) / "clickstream"
             for way in options.ways:
-                found = run(way, Path(folder) / "clickstream", options.memory)
+                found = run(way, files, options.memory)
                 figures += figures_of(way, found)
                 facts |= {f"{WAYS[way]}, {events:,}: {name}": value for name, value in found.items()}
     report("scale", figures, {}, facts)
