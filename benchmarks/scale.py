@@ -45,7 +45,7 @@ WAYS = {
 SAIL_PORT = 50977
 
 _SIMULATED = 100_000
-"""Events up to which a shop is simulated, a file a day. More come from SQL, in one file: a million would take minutes."""
+"""Events up to which a shop is simulated, a file a day. More come from SQL, in one file: a million took minutes."""
 
 
 @contextmanager
