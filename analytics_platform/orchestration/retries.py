@@ -3,6 +3,7 @@
 A broken contract, a wrong setting or an error in the code would fail again, and is not tried again.
 """
 
+import re
 from collections.abc import Iterator
 
 import dagster as dg
@@ -14,7 +15,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure
 
 from analytics_platform.connectors.rest_api.endpoint import RestError, SlowAnswerError
 from analytics_platform.connectors.sqs.errors import ForeignAnswerError, SlowQueueError
-from analytics_platform.warehouse.session import ConflictError
+from analytics_platform.warehouse.session import ConflictError, WarehouseError
 
 RETRIES = 3
 """How often a step is tried again."""
@@ -27,6 +28,7 @@ _LOST = ("08", "40", "53", "57P")
 
 _PASSING_STATUS = frozenset({408, 425, 429})
 _THROTTLED = ("OverLimit", "RequestThrottled", "ThrottlingException", "Throttling", "ServiceUnavailable")
+_BUCKET = re.compile(r"Generic S3 error(?!.*\b4\d\d [A-Z])", re.DOTALL)
 _CURSOR_GONE = frozenset({43, 237})
 _BUSY = ("starting up", "shutting down", "recovery mode", "too many clients", "connection slots")
 _PASSING = (
@@ -69,9 +71,11 @@ def _passes(error: BaseException) -> bool:
             return code in _CURSOR_GONE
         case RestError(status=int(status)):
             return status >= 500 or status in _PASSING_STATUS
-        case duckdb.IOException():
-            return "lock on file" in str(error)
-    return isinstance(error, _PASSING)
+        case duckdb.IOException() if "lock on file" in str(error):
+            return True
+    # Delta, Arrow and DuckDB say in their words what a bucket did; a refusal (404 Not Found) would come again.
+    is_of_bucket = not isinstance(error, WarehouseError) and _BUCKET.search(str(error))
+    return isinstance(error, _PASSING) or bool(is_of_bucket)
 
 
 def failure(error: Exception) -> Exception:

@@ -151,7 +151,8 @@ def search(session: Session, settings: Settings, lake: Lake, erasure: Erasure) -
         remedies = tuple(f"{path} names the person, or cannot be read: delete it and {_AGAIN}." for path in named)
         yield Place(name, count(len(files), "file"), len(named), (), remedies)
     drafts = [*lake.old_drafts(DRAFT_S), *old_drafts(settings)]
-    yield Place("files that killed runs left", "", len(drafts), (), tuple(f"Delete {path}." for path in drafts))
+    remedies = tuple(f"Delete {path}." for path in drafts)
+    yield Place("files of runs that were killed over an hour ago", "", len(drafts), (), remedies)
 
 
 def _search_batches(

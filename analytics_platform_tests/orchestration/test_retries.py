@@ -11,6 +11,7 @@ import duckdb
 import psycopg
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from deltalake.exceptions import DeltaError
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from analytics_platform.connectors.rest_api.endpoint import RestError
@@ -50,6 +51,11 @@ def _answer(status: int, code: str) -> ClientError:
         RestError("busy", status=503),
         RestError("slow down", status=429),
         duckdb.IOException("IO Error: Could not set lock on file"),
+        OSError(
+            "Generic S3 error: HTTP error: request or response body error: end of file before message length reached"
+        ),
+        DeltaError("Kernel error: Generic S3 error: Error performing GET http://127.0.0.1:4321/shop: 503 Slow Down"),
+        duckdb.InvalidInputException("IOError: Generic S3 error: Error performing GET … error sending request"),
         TimeoutError(),
     ],
 )
@@ -60,6 +66,8 @@ def test_errors_of_the_infrastructure_may_pass(error: Exception) -> None:
 @pytest.mark.parametrize(
     "error",
     [
+        DeltaError("Generic S3 error: Error performing LIST http://127.0.0.1:4321/shop: 404 Not Found: NoSuchBucket"),
+        OSError("Generic S3 error: The operation lacked the necessary privileges: 403 Forbidden"),
         psycopg.OperationalError('FATAL:  password authentication failed for user "x"'),
         psycopg.errors.UndefinedTable("no such table"),
         psycopg.errors.InsufficientPrivilege("denied"),

@@ -27,7 +27,7 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.build import tables_to_build
 from analytics_platform.warehouse.delta.damage import damaged
 from analytics_platform.warehouse.delta.overwrite import replace_rows
-from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace
+from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, again
 from analytics_platform.warehouse.session import ConflictError, WarehouseError
 
 JOURNAL, STAGED = "_journal", "_staged"
@@ -141,7 +141,8 @@ class Journal:
     def know(self) -> None:
         """Read the entries, unless they were: what a table lacks is seen by one that is opened after that."""
         if not self._is_known and (table := self._place.table(JOURNAL)):
-            self._entries = self._stored(table)  # a session that only reads does not settle it
+            # A session that only reads does not settle it. One that writes goes on with what is open here.
+            self._entries, self._table = self._stored(table), table
         self._is_known = True
 
     def is_behind(self, name: str, table: DeltaTable) -> bool:
@@ -193,7 +194,7 @@ class Journal:
         if self._table is None:
             self._table = self._opened()
         else:
-            self._table.update_incremental()
+            again(self._table.update_incremental)()
         if self._table.version() == self._version:
             return
         self._entries, self._is_known = self._stored(self._table), True
@@ -203,15 +204,15 @@ class Journal:
         self._version = self._table.version()
 
     def _opened(self) -> DeltaTable:
-        if not is_there(self._place):
+        if (table := self._place.table(JOURNAL)) is None and not is_there(self._place):
             self._place.create(JOURNAL, _SCHEMA)
-        table = self._place.table(JOURNAL)
+        table = table or self._place.table(JOURNAL)
         assert table is not None
         return table
 
     def _stored(self, table: DeltaTable) -> list[Entry]:
         try:
-            texts = table.to_pyarrow_table(columns=["entry"])["entry"].to_pylist()
+            texts = again(table.to_pyarrow_table)(columns=["entry"])["entry"].to_pylist()
         except (DeltaError, OSError, pa.ArrowException) as error:
             if damage := self._place.damage([JOURNAL]):
                 raise damage from error

@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from analytics_platform.catalog import CONTRACTS
+from analytics_platform.lake.durable import LakeUnreachableError
 from analytics_platform.warehouse.delta.journal import JOURNAL, STAGED, Journal
 from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace
 
@@ -39,6 +40,10 @@ def maintain(place: DeltaPlace) -> Iterator[str]:
                 yield f"{name}: {joined} files joined, {deleted} old files deleted."
     vacuum(place, JOURNAL, _JOURNAL_HOURS)
     _delete_staged(place, journal, _JOURNAL_HOURS)
+    try:
+        place.drop_uploads(_JOURNAL_HOURS)
+    except LakeUnreachableError as error:
+        yield f"Uploads that killed writers left were not dropped: {error}"
 
 
 def forget(place: DeltaPlace, names: Iterable[str]) -> None:
@@ -52,6 +57,7 @@ def forget(place: DeltaPlace, names: Iterable[str]) -> None:
         vacuum(place, name, 0, is_full=False)
         vacuum(place, name, KILLED_HOURS)
     _delete_staged(place, journal, KILLED_HOURS)
+    place.drop_uploads(KILLED_HOURS)
 
 
 def _delete_staged(place: DeltaPlace, journal: Journal, hours: int) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import botocore.session
 import polars as pl
@@ -27,9 +28,11 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.fs import DeltaStorageHandler
 from deltalake.schema import Schema
 from deltalake.transaction import AddAction
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_docs, polars_schema
+from analytics_platform.lake.bucket import Bucket
 from analytics_platform.settings import Settings, masked
 from analytics_platform.warehouse.delta.damage import damage_of_files, damage_of_log, damaged, folder_of
 from analytics_platform.warehouse.delta.statistics import file_statistics
@@ -38,6 +41,21 @@ from analytics_platform.warehouse.session import ConflictError, DamageError, War
 
 _NOISE = re.compile(r"\x1b\[\d+m|↳|\s+\d+: <unknown>.*|\. Detail: .*|: ParsedLogPath .*", re.DOTALL)
 """What errors of Delta have beside their words: colours, the names of frames, and what Rust prints of its values."""
+
+_SAID = re.compile(r"<Code>(\w+)</Code>")
+_CUT = re.compile("Generic S3 error.*response body", re.DOTALL)
+"""How an answer is said to have ended before its end, which Delta's client does not ask for again."""
+
+_REMEDIES = {
+    "NoSuchBucket": "the bucket does not exist, create it or correct WAREHOUSE_URL",
+    "AccessDenied": "it denies that to these credentials, allow what docs/delta.md names under rights",
+    "InvalidAccessKeyId": "it does not know these credentials, renew them",
+    "SignatureDoesNotMatch": "it does not take these credentials, renew them and check AWS_DEFAULT_REGION",
+    "ExpiredToken": "the credentials have expired, renew them",
+    "PermanentRedirect": "the bucket is in another region, set AWS_DEFAULT_REGION to that",
+    "SlowDown": "it takes no more requests for now, run it again later or run fewer writers",
+}
+"""What S3 answers → what to do."""
 
 _OS_ERROR = re.compile(r'Os \{ .*?message: "(.*?)" \}')
 
@@ -49,6 +67,14 @@ WRITTEN = WriterProperties(max_row_group_size=131_072, compression="SNAPPY")
 
 FILE_ROWS = 64 * ROW_GROUP
 """Rows of a file at most: 8 million."""
+
+again = retry(
+    retry=retry_if_exception(lambda error: bool(_CUT.search(str(error)))),
+    stop=stop_after_attempt(5),
+    wait=wait_random_exponential(0.2, 3),
+    reraise=True,
+)
+"""Asks a bucket once more whose answer was cut off: of what may be done twice."""
 
 _COMMITS = "10"
 """Commits after which the log of a table is summed up in a file: who opens a table reads each later one."""
@@ -81,7 +107,7 @@ class DeltaPlace:
         if "://" not in self.root and Path(self.uri(name)).is_file():
             raise damaged(self.root, name, f"{folder_of(name)} is a file, not a folder")
         try:
-            table = DeltaTable(self.uri(name), storage_options=dict(self.options))
+            table = again(DeltaTable)(self.uri(name), storage_options=dict(self.options))
         except TableNotFoundError:
             return None
         except DeltaError as error:
@@ -125,7 +151,9 @@ class DeltaPlace:
         """Create a table, or replace it by an empty one. To `ignore` it is no error that another process was first."""
         checkpoints, options = {"delta.checkpointInterval": _COMMITS}, dict(self.options)
         try:
-            DeltaTable.create(self.uri(name), schema, mode, None, name, text, checkpoints, storage_options=options)
+            again(DeltaTable.create)(
+                self.uri(name), schema, mode, None, name, text, checkpoints, storage_options=options
+            )
         except CommitFailedError:
             if mode != "ignore":
                 raise
@@ -133,7 +161,8 @@ class DeltaPlace:
     def files(self, folder: str) -> list[pyarrow.fs.FileInfo]:
         """List the files below a folder."""
         chosen = pyarrow.fs.FileSelector(folder, allow_not_found=True, recursive=True)
-        return [each for each in self._files.get_file_info(chosen) if each.type == pyarrow.fs.FileType.File]
+        found = again(self._files.get_file_info)(chosen)
+        return [each for each in found if each.type == pyarrow.fs.FileType.File]
 
     def tables_in(self, schemas: Iterable[str]) -> set[str]:
         """Name the tables whose folders are there. A bucket is asked once a schema, so one may be damaged."""
@@ -141,7 +170,7 @@ class DeltaPlace:
             logs = (log for schema in schemas for log in Path(self.root, schema).glob("*/_delta_log"))
             return {f"{log.parent.parent.name}.{log.parent.name}" for log in logs if any(log.iterdir())}
         chosen = (pyarrow.fs.FileSelector(schema, allow_not_found=True) for schema in schemas)
-        return {each.path.replace("/", ".") for part in chosen for each in self._files.get_file_info(part)}
+        return {each.path.replace("/", ".") for part in chosen for each in again(self._files.get_file_info)(part)}
 
     def has_folder(self, name: str) -> bool:
         """Return whether the folder of a table is there; in a bucket, whether there is a file in it."""
@@ -151,7 +180,7 @@ class DeltaPlace:
         """Delete a folder with all that is in it."""
         if "://" in self.root:
             for each in self.files(folder):
-                self._files.delete_file(each.path)
+                again(self._files.delete_file)(each.path)
         else:
             shutil.rmtree(Path(self.root, folder), ignore_errors=True)
 
@@ -185,7 +214,7 @@ class DeltaPlace:
 
     def _copy(self, file: str, copy: str) -> None:
         if "://" in self.root:
-            self._files.copy_file(file, copy)
+            again(self._files.copy_file)(file, copy)
             return
         try:
             os.utime(f"{self.root}/{file}")  # by their age files are deleted that nobody commits any more
@@ -205,6 +234,7 @@ class DeltaPlace:
         files = self.parquet_files(folder)
         return sum(pyarrow.parquet.read_metadata(each, filesystem=self._files).num_rows for each in files)
 
+    @again
     def add_action(self, path: str, name: str) -> AddAction:
         """Return the action that makes a file in the folder of a table one of its files."""
         full, now = f"{folder_of(name)}/{path}", round(dt.datetime.now(dt.UTC).timestamp() * 1000)
@@ -215,13 +245,27 @@ class DeltaPlace:
     def delete_files(self, paths: Iterable[str], name: str) -> None:
         """Delete files in the folder of a table that were not committed."""
         for path in paths:
-            self._files.delete_file(f"{folder_of(name)}/{path}")
+            again(self._files.delete_file)(f"{folder_of(name)}/{path}")
 
     def read(self, paths: Sequence[str], schema: pa.Schema | None = None) -> pa.RecordBatchReader:
         """Read the rows of Parquet files, with these columns or those of the first file."""
         # Rows that deltalake's writer takes are all in memory: a CSV file of 4 GB took 4.9 GB.
         rows = pyarrow.dataset.dataset(list(paths), schema=schema, filesystem=self._files, format="parquet")
         return rows.scanner(batch_readahead=1, fragment_readahead=1).to_reader()
+
+    def drop_uploads(self, hours: int) -> None:
+        """Drop uploads in parts that killed writers began: the bucket keeps their bytes, where no list shows them.
+
+        Raises `LakeUnreachableError`.
+        """
+        address = urlsplit(self.root)
+        if address.scheme != "s3":
+            return
+        endpoint, region = self.options.get("aws_endpoint_url"), self.options.get("aws_region")
+        bucket = Bucket(address.netloc, endpoint, region, None, "WAREHOUSE_URL")
+        before = dt.datetime.now(dt.UTC) - dt.timedelta(hours=hours)
+        for key, upload in list(bucket.uploads(f"{address.path.strip('/')}/", before)):
+            bucket.abort(key, upload)
 
     def check_room(self, folder: str) -> None:
         """Raise `OSError` if what is in a folder does not fit on the disk a second time. A bucket has room."""
@@ -279,6 +323,8 @@ def _cause(place: DeltaPlace, words: str) -> str:
     if re.search("Permission denied|Read-only file system", words):
         remedy = "correct its rights, DATA_DIR or WAREHOUSE_URL"
         return f"The warehouse {place.root} cannot be read or written: {remedy} ({said})."
+    if (found := _SAID.search(words)) and found[1] in _REMEDIES:
+        return f"The bucket of the warehouse {place.root} answered {found[1]}: {_REMEDIES[found[1]]}."
     remedy = "check its rights and room, and for a bucket credentials, region and AWS_ENDPOINT_URL"
     once_more = "nothing is half stored, run it again"
     return f"The warehouse {place.root} cannot be read or written: {remedy}; {once_more} ({said})."

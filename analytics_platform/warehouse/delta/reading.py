@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from deltalake.fs import DeltaStorageHandler
 
 from analytics_platform.contracts.sql import literal
+from analytics_platform.warehouse.delta.place import again
 
 _SMALL_BYTES = 4 << 20
 """A file up to this size is read whole: its end, its columns and the next query would each be a request."""
@@ -55,7 +56,7 @@ class _TableFiles(DeltaStorageHandler):
         if self._sizes.get(path, _SMALL_BYTES + 1) > _SMALL_BYTES:
             return super().open_input_file(path)
         whole = super().open_input_file
-        return pa.BufferReader(self._kept.get(f"{self._address}/{path}", lambda: whole(path).readall()))
+        return pa.BufferReader(self._kept.get(f"{self._address}/{path}", again(lambda: whole(path).readall())))
 
 
 def show(
