@@ -168,10 +168,9 @@ class Touched:
 
     def is_part_of(self, other: Touched) -> bool:
         """Return whether `other` touches all that this does."""
-        # Days to number anew are found by built days: once a batch is built, its own days are among them.
-        numbers = self.numbers <= other.numbers | other.events
-        rest = self.orders <= other.orders and self.stock <= other.stock
-        return self.events <= other.events and rest and numbers
+        # Some days are found by what is built: once a batch is, its own days are among them. Days of events touch all.
+        rest = ((self.orders, other.orders), (self.numbers, other.numbers), (self.stock, other.stock))
+        return self.events <= other.events and all(mine <= its | other.events for mine, its in rest)
 
     def __str__(self) -> str:
         """Write the days of events, orders, numbers and stock, a `;` between them, as ranges; `read` reads it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_platform.transform import DayRange, all_models, day_ranges
-from analytics_platform.warehouse.touched import Touched, days_after
-from analytics_platform_tests.kit import click, load_rows, open_with_tables
+from analytics_platform.warehouse.ledger import known_batches
+from analytics_platform.warehouse.touched import Touched, days_after, touched_after
+from analytics_platform_tests.kit import build, click, load_rows, loaded_days, open_platform, open_with_tables
+from analytics_platform_tests.models.sales import buy, give_back
+from analytics_platform_tests.shop_rows import load_shop, product
 
 
 def test_no_day_before_the_first_event_or_after_the_last_is_built(tmp_path: Path) -> None:
@@ -58,3 +62,33 @@ def test_a_run_reads_from_its_tag_what_the_sensor_wrote(events: frozenset[dt.dat
     touched = Touched(SETTINGS, UP_TO_TODAY, events, orders)
     assert Touched.read(str(touched), SETTINGS, UP_TO_TODAY) == touched
     assert {day for part in day_ranges(touched.days) for day in (part.first, part.last)} <= touched.days
+
+
+A_FEW = st.frozensets(st.dates(TODAY - dt.timedelta(3), TODAY))
+
+
+@given(st.tuples(A_FEW, A_FEW, A_FEW, A_FEW), st.tuples(A_FEW, A_FEW, A_FEW, A_FEW))
+def test_what_is_part_of_something_touches_no_day_of_a_table_that_this_does_not(
+    part: Sequence[frozenset[dt.date]], whole: Sequence[frozenset[dt.date]]
+) -> None:
+    other, events = Touched(SETTINGS, UP_TO_TODAY, *whole), whole[0]
+    ours = Touched(
+        SETTINGS, UP_TO_TODAY, part[0] & events, *(p & (w | events) for p, w in zip(part[1:], whole[1:], strict=True))
+    )
+    assert ours.is_part_of(other)
+    assert all({*ours.days_of(name)} <= {*other.days_of(name)} for name in all_models())
+
+
+def test_after_a_first_build_nothing_is_found_to_build_that_was_not_found_before(tmp_path: Path) -> None:
+    """What orders and refunds of other days a batch touches is found in tables that are not there before."""
+    rows = [buy("ada", f"T{day}", f"2024-03-0{day}T10:00:00", value=5) for day in (1, 2, 4)]
+    rows.append(give_back("ada", "T1", "2024-03-03T10:00:00"))
+    platform = open_platform(tmp_path)
+    with platform.session() as session:
+        load_rows(platform, session, rows)
+        load_shop(platform, session, "products", [product("p1", dt.datetime(2024, 3, 2, tzinfo=dt.UTC), "5")])
+        before = touched_after(session, sorted(known_batches(session)), platform.settings)
+        build(session, loaded_days(session), platform.settings)
+        after = touched_after(session, sorted(known_batches(session)), platform.settings)
+        assert before and after and after.orders and after.numbers
+        assert after.is_part_of(before) and not before.orders
