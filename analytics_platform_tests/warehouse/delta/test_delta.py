@@ -21,6 +21,7 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.delta import journal, place, session
 from analytics_platform.warehouse.delta.place import DeltaPlace
+from analytics_platform.warehouse.delta.warehouse import DeltaWarehouse
 from analytics_platform.warehouse.duckdb import ROW_GROUP
 from analytics_platform.warehouse.session import ConflictError, WarehouseError
 from analytics_platform_tests.kit import (
@@ -252,3 +253,19 @@ def test_a_bucket_that_is_away_is_one_sentence(tmp_path: Path, monkeypatch: pyte
     )
     with pytest.raises(WarehouseError, match="The warehouse s3://shop/warehouse cannot be read or written: check"):
         platform.warehouse.exists()
+
+
+def test_uploads_that_killed_writers_began_are_dropped_and_no_others(
+    tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    for key in ("left/_staged/killed/0000.parquet", "leftover/0.parquet"):
+        upload = bucket.client.create_multipart_upload(Bucket="shop", Key=key)["UploadId"]
+        bucket.client.upload_part(Bucket="shop", Key=key, UploadId=upload, PartNumber=1, Body=b"ada")
+    reach = {"aws_endpoint_url_s3": bucket.endpoint, "aws_default_region": REGION}
+    warehouse = open_platform(tmp_path, warehouse_url="lake+s3://shop/left", **reach).warehouse
+    assert isinstance(warehouse, DeltaWarehouse)
+    warehouse.place.drop_uploads(0)
+    (kept,) = bucket.client.list_multipart_uploads(Bucket="shop")["Uploads"]
+    assert kept["Key"] == "leftover/0.parquet"
