@@ -212,14 +212,18 @@ def _erase_from_tables(session: Session, erasure: Erasure, decided_by: str) -> N
     linked = tables.keys() & {"star.dim_customer", "cleaned.customer_history", "cleaned.shop_clients"}
     clients = {row["client_id"] for name in linked for row in rows_naming(session, tables[name], person)}
     keys = Person(client=person.client | {each for each in clients if each}).exact["key"]
+    noted = "SELECT count(*) FROM ops.set_aside WHERE batch_id = $batch AND state = 'erased'"
     with session.transaction():
+        is_new = not session.one(noted, {"batch": erasure.card.batch_id})[0]
         for contract in tables.values():
-            days |= _delete_rows(session, contract, person, keys)
+            if (found := _delete_rows(session, contract, person, keys)) is not None:
+                days, is_new = days | found, True
         for contract, column in ((each, x) for each in LEDGER_TABLES for x in NOTES if x in each.columns):
             sql = f"UPDATE {contract.table.name} SET {column} = $new WHERE {column} = $old"
             for text in {row[column] or "" for row in rows_naming(session, contract, person)}:
                 session.execute(sql, {"old": text, "new": erasure.hide(text)})
-        _note(session, erasure, days, decided_by)
+        if is_new:  # else the command, stopped before its proof, would build all these days each time it goes on
+            _note(session, erasure, days, decided_by)
 
 
 def drop_members(session: Session, person: Person) -> None:
@@ -245,8 +249,10 @@ def drop_members(session: Session, person: Person) -> None:
             )
 
 
-def _delete_rows(session: Session, contract: ContractType, person: Person, keys: Collection[str]) -> set[dt.date]:
-    """Delete the rows of a table with the person or one of the customer `keys`; return their days."""
+def _delete_rows(
+    session: Session, contract: ContractType, person: Person, keys: Collection[str]
+) -> set[dt.date] | None:
+    """Delete the rows of a table with the person or one of the customer `keys`; return their days, None for no row."""
     name, day = contract.table.name, contract.table.partition
     values = {"customer_key": {*keys}} if "customer_key" in contract.columns else dict[str, set[str]]()
     for row in rows_naming(session, contract, person):
@@ -256,10 +262,12 @@ def _delete_rows(session: Session, contract: ContractType, person: Person, keys:
             if text and is_erasable and person.is_in({column: text}):
                 values.setdefault(column, set()).add(text)
     if not values:
-        return set()
+        return None
     where = " OR ".join(f"list_contains(${x}, CAST({quote(x)} AS VARCHAR))" for x in values)
     bound = {column: sorted(texts) for column, texts in values.items()}
     sql = f"SELECT DISTINCT {quote(str(day))} FROM {quote_table(name)} WHERE {where}"
     days = {found for (found,) in session.rows(sql, bound)} if day else set[dt.date]()
+    if not session.one(f"SELECT count(*) FROM {quote_table(name)} WHERE {where}", bound)[0]:
+        return None
     session.execute(f"DELETE FROM {quote_table(name)} WHERE {where}", bound)
     return days

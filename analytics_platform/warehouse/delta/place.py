@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -75,6 +76,8 @@ again = retry(
     reraise=True,
 )
 """Asks a bucket once more whose answer was cut off: of what may be done twice."""
+
+_ATTEMPTS = 10
 
 _COMMITS = "10"
 """Commits after which the log of a table is summed up in a file: who opens a table reads each later one."""
@@ -250,8 +253,23 @@ class DeltaPlace:
     def read(self, paths: Sequence[str], schema: pa.Schema | None = None) -> pa.RecordBatchReader:
         """Read the rows of Parquet files, with these columns or those of the first file."""
         # Rows that deltalake's writer takes are all in memory: a CSV file of 4 GB took 4.9 GB.
-        rows = pyarrow.dataset.dataset(list(paths), schema=schema, filesystem=self._files, format="parquet")
+        rows = pyarrow.dataset.dataset(list(paths), schema=schema, filesystem=self._readable, format="parquet")
         return rows.scanner(batch_readahead=1, fragment_readahead=1).to_reader()
+
+    def dataset(self, name: str, table: DeltaTable, schema: pa.Schema | None = None) -> pyarrow.dataset.Dataset:
+        """Return the rows of a table for Arrow and DuckDB to read."""
+        return table.to_pyarrow_dataset(
+            filesystem=pyarrow.fs.SubTreeFileSystem(folder_of(name), self._readable), schema=schema
+        )
+
+    @property
+    def _readable(self) -> pyarrow.fs.FileSystem:
+        # Files that Python opens, as deltalake's are, wait for ever now and then: the thread that makes Arrow's reader
+        # holds Python's lock, and waits for another one that opens a file.
+        if "://" not in self.root:
+            return self._files
+        address = urlsplit(self.root)
+        return pyarrow.fs.SubTreeFileSystem(f"{address.netloc}{address.path}", _s3(tuple(self.options.items())))
 
     def drop_uploads(self, hours: int) -> None:
         """Drop uploads in parts that killed writers began: the bucket keeps their bytes, where no list shows them.
@@ -279,6 +297,22 @@ class DeltaPlace:
             Path(self.root).mkdir(parents=True, exist_ok=True)
             return pyarrow.fs.SubTreeFileSystem(self.root, pyarrow.fs.LocalFileSystem())
         return pyarrow.fs.PyFileSystem(_Bucket(self.root, dict(self.options)))
+
+
+@lru_cache(maxsize=4)
+def _s3(options: tuple[tuple[str, str], ...]) -> pyarrow.fs.S3FileSystem:
+    """Return Arrow's own client of S3, as the options of deltalake's say."""
+    given = dict(options)
+    endpoint = urlsplit(given.get("aws_endpoint_url", ""))
+    return pyarrow.fs.S3FileSystem(
+        access_key=given.get("aws_access_key_id"),
+        secret_key=given.get("aws_secret_access_key"),
+        session_token=given.get("aws_session_token"),
+        region=given.get("aws_region"),
+        scheme=endpoint.scheme or "https",
+        endpoint_override=f"{endpoint.netloc}{endpoint.path}".rstrip("/") or None,
+        retry_strategy=pyarrow.fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+    )
 
 
 def place_of(settings: Settings) -> DeltaPlace:

@@ -27,7 +27,7 @@ from analytics_platform.warehouse.delta.changes import TableChanges, names_in, s
 from analytics_platform.warehouse.delta.damage import damaged, folder_of
 from analytics_platform.warehouse.delta.journal import Journal
 from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, schema_of
-from analytics_platform.warehouse.delta.reading import KeptFiles, show
+from analytics_platform.warehouse.delta.reading import show
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 from analytics_platform.warehouse.migration import changes
 from analytics_platform.warehouse.session import (
@@ -57,7 +57,6 @@ class DeltaTables(DuckDBSession):
         self._read_only = read_only or as_of is not None
         self._as_of = as_of
         self._journal = Journal(place)
-        self._kept = KeptFiles()
         self._seen = dict[str, bool]()
         self._changed = dict[str, TableChanges]()
         self._damage: DamageError | None = None
@@ -107,7 +106,7 @@ class DeltaTables(DuckDBSession):
         self._seen[name] = table is not None
         if table is not None:
             try:
-                show(self.connection, stored(name), table, self._place.options, self._kept)
+                show(self.connection, name, table, self._place)
             except duckdb.Error as error:
                 del self._seen[name]
                 if damage := self._place.damage([name]):
@@ -199,7 +198,7 @@ class DeltaTables(DuckDBSession):
 
     def _migrate_table(self, contract: ContractType, table: DeltaTable) -> None:
         name, promised = contract.table.name, column_types(contract)
-        self.connection.register("migrating", table.to_pyarrow_dataset())
+        self.connection.register("migrating", self._place.dataset(name, table))
         needed = changes(name, self._types("DESCRIBE FROM migrating"), promised)
         if needed.widened:
             self._check_writable()
