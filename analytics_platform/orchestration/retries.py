@@ -28,7 +28,10 @@ _LOST = ("08", "40", "53", "57P")
 
 _PASSING_STATUS = frozenset({408, 425, 429})
 _THROTTLED = ("OverLimit", "RequestThrottled", "ThrottlingException", "Throttling", "ServiceUnavailable")
-_BUCKET = re.compile(r"Generic S3 error(?!.*\b4\d\d [A-Z])", re.DOTALL)
+_BUCKET = re.compile(
+    r"Generic S3 error(?!.*\b4\d\d [A-Z])|AWS Error (?!ACCESS_DENIED|EXPIRED|INVALID|NO_SUCH|SIGNATURE|UNRECOGNIZED)",
+    re.DOTALL,
+)
 _CURSOR_GONE = frozenset({43, 237})
 _BUSY = ("starting up", "shutting down", "recovery mode", "too many clients", "connection slots")
 _PASSING = (

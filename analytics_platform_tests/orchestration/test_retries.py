@@ -54,6 +54,7 @@ def _answer(status: int, code: str) -> ClientError:
         OSError(
             "Generic S3 error: HTTP error: request or response body error: end of file before message length reached"
         ),
+        OSError("When reading information for key 'a' in bucket 'b': AWS Error NETWORK_CONNECTION during HeadObject"),
         DeltaError("Kernel error: Generic S3 error: Error performing GET http://127.0.0.1:4321/shop: 503 Slow Down"),
         duckdb.InvalidInputException("IOError: Generic S3 error: Error performing GET … error sending request"),
         TimeoutError(),
@@ -67,6 +68,7 @@ def test_errors_of_the_infrastructure_may_pass(error: Exception) -> None:
     "error",
     [
         DeltaError("Generic S3 error: Error performing LIST http://127.0.0.1:4321/shop: 404 Not Found: NoSuchBucket"),
+        OSError("When reading information for key 'a' in bucket 'b': AWS Error ACCESS_DENIED during HeadObject"),
         OSError("Generic S3 error: The operation lacked the necessary privileges: 403 Forbidden"),
         psycopg.OperationalError('FATAL:  password authentication failed for user "x"'),
         psycopg.errors.UndefinedTable("no such table"),

@@ -18,6 +18,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import botocore.session
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset
@@ -346,6 +347,10 @@ def explained(place: DeltaPlace) -> Iterator[None]:
     except CommitFailedError as error:
         raise ConflictError(f"Another run changed a table of {place.root} at the same time: run it again.") from error
     except (DeltaError, OSError) as error:
+        raise WarehouseError(_cause(place, str(error))) from error
+    except duckdb.Error as error:  # which repeats what Arrow says of a bucket
+        if "AWS Error" not in str(error):
+            raise
         raise WarehouseError(_cause(place, str(error))) from error
 
 
