@@ -45,8 +45,13 @@ _NOISE = re.compile(r"\x1b\[\d+m|↳|\s+\d+: <unknown>.*|\. Detail: .*|: ParsedL
 """What errors of Delta have beside their words: colours, the names of frames, and what Rust prints of its values."""
 
 _SAID = re.compile(r"<Code>(\w+)</Code>")
-_CUT = re.compile("Generic S3 error.*response body", re.DOTALL)
-"""How an answer is said to have ended before its end, which Delta's client does not ask for again."""
+_CUT = re.compile(
+    "Generic S3 error.*response body|"
+    "AWS Error (INTERNAL_FAILURE|NETWORK_CONNECTION|REQUEST_TIMEOUT|SERVICE_UNAVAILABLE|SLOW_DOWN)",
+    re.DOTALL,
+)
+"""What is said of an answer that was cut off, which Delta's client does not ask for again; Arrow's not after a refusal
+that is longer than what it wanted to read."""
 
 _REMEDIES = {
     "NoSuchBucket": "the bucket does not exist, create it or correct WAREHOUSE_URL",

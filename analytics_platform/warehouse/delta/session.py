@@ -27,7 +27,7 @@ from analytics_platform.transform.spark import runs_on_spark
 from analytics_platform.warehouse.delta.changes import TableChanges, names_in
 from analytics_platform.warehouse.delta.journal import STAGED, JournalStep, Part
 from analytics_platform.warehouse.delta.maintenance import forget
-from analytics_platform.warehouse.delta.place import DeltaPlace
+from analytics_platform.warehouse.delta.place import DeltaPlace, again
 from analytics_platform.warehouse.delta.tables import DeltaTables
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 from analytics_platform.warehouse.session import (
@@ -184,10 +184,11 @@ class DeltaSession(DeltaTables):
         They are made again if another run has published the same part meanwhile.
         """
         self.ensure(contract)
+        publish = self._publish if self._in_transaction else again(self._publish)
         for _ in range(1 if self._in_transaction else _TRIES - 1):
             with suppress(ConflictError):
-                return self._publish(contract, rows, days)
-        return self._publish(contract, rows, days)
+                return publish(contract, rows, days)
+        return publish(contract, rows, days)
 
     def _publish(self, contract: ContractType, rows: Query | pl.DataFrame, days: DayRange | None) -> Publication:
         name, is_nested = contract.table.name, self._in_transaction

@@ -26,7 +26,7 @@ from analytics_platform.transform import Query
 from analytics_platform.warehouse.delta.changes import TableChanges, names_in, stored
 from analytics_platform.warehouse.delta.damage import damaged, folder_of
 from analytics_platform.warehouse.delta.journal import Journal
-from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, schema_of
+from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, again, schema_of
 from analytics_platform.warehouse.delta.reading import show
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 from analytics_platform.warehouse.migration import changes
@@ -80,7 +80,7 @@ class DeltaTables(DuckDBSession):
     def rows(self, sql: str, parameters: Bound = None) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""
         with self._naming_damage():
-            return super().rows(sql, parameters)
+            return again(super().rows)(sql, parameters)
 
     def stream(self, sql: str, parameters: Bound = None) -> Iterator[list[tuple[Any, ...]]]:
         """Yield all rows of a query, some at a time."""
@@ -90,7 +90,7 @@ class DeltaTables(DuckDBSession):
     def frame(self, sql: str | Query, parameters: Bound = None) -> pl.DataFrame:
         """Return the result of a query as a frame."""
         with self._naming_damage():
-            return super().frame(sql, parameters)
+            return again(super().frame)(sql, parameters)
 
     def _define(self, *texts: str) -> None:
         """Define the functions that SQL calls, and the tables that it names."""
