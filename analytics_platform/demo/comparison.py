@@ -73,10 +73,10 @@ SELECT
     (SELECT CAST(sum(revenue) AS VARCHAR) FROM marts.product_daily) AS product_revenue,
     (SELECT CAST(sum(not_itemized) AS VARCHAR) FROM star.fact_orders) AS not_itemized,
     (SELECT CAST(sum(revenue) AS VARCHAR) FROM star.fact_orders) AS revenue,
-    (SELECT CAST(sum(tax) AS VARCHAR) FROM star.fact_orders) AS tax,
-    (SELECT CAST(sum(shipping) AS VARCHAR) FROM star.fact_orders) AS shipping,
-    (SELECT CAST(sum(discount) AS VARCHAR) FROM star.fact_orders) AS discount,
-    (SELECT CAST(sum(amount) AS VARCHAR) FROM star.fact_refunds) AS refunds,
+    (SELECT CAST(coalesce(sum(tax), 0) AS VARCHAR) FROM star.fact_orders) AS tax,
+    (SELECT CAST(coalesce(sum(shipping), 0) AS VARCHAR) FROM star.fact_orders) AS shipping,
+    (SELECT CAST(coalesce(sum(discount), 0) AS VARCHAR) FROM star.fact_orders) AS discount,
+    (SELECT CAST(coalesce(sum(amount), 0) AS VARCHAR) FROM star.fact_refunds) AS refunds,
     (SELECT CAST(sum(net_revenue) AS VARCHAR) FROM marts.daily_trends) AS net_revenue,
     (SELECT count(*) FROM (
         SELECT left_value, right_value, reason FROM ops.reconciliations

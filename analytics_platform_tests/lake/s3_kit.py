@@ -103,15 +103,21 @@ def bucket(served: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
 
 
 Fault: TypeAlias = Callable[[str, str], int | None]
-"""What goes wrong with a request of a method and a path: a status to answer, 0 to hang up, `TRICKLE`, or None."""
+"""What goes wrong with a request of a method and a path: a status to answer, 0 to hang up, what follows, or None."""
 
 TRICKLE = 1
 """Answer with a header of which a byte comes every 0.05 s."""
 
+HALF = 2
+"""Do it, answer with the first half, and hang up."""
+
+DONE = 3
+"""Do it, and answer that it failed."""
 
 ANSWERS = {
     200: b"<html><body>Back soon.</body></html>",
     403: b"<Error><Code>AccessDenied</Code><Message>no</Message></Error>",
+    500: b"<Error><Code>InternalError</Code><Message>no</Message></Error>",
     503: b"<Error><Code>SlowDown</Code><Message>no</Message></Error>",
 }
 
@@ -125,15 +131,21 @@ def serve_faults(endpoint: str, fault: Fault) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def _pass_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            is_chunked = self.headers.get("Transfer-Encoding") == "chunked"
+            body = b"".join(self._chunks()) if is_chunked else self.rfile.read(int(self.headers["Content-Length"] or 0))
             status = fault(self.command, self.path)
-            if status is None:
+            if status in (None, HALF, DONE):
                 connection = HTTPConnection(endpoint.removeprefix("http://"), timeout=30)
-                connection.request(self.command, self.path, body, dict(self.headers))
+                headers = {name: value for name, value in self.headers.items() if name != "transfer-encoding"}
+                connection.request(self.command, self.path, body, headers)
                 answer = connection.getresponse()
                 content, headers = answer.read(), dict(answer.getheaders())
-                self._answer(answer.status, content, headers)
                 connection.close()
+                self.close_connection = status == HALF
+                if status == DONE:
+                    self._answer(500, ANSWERS[500], {})
+                else:
+                    self._answer(answer.status, content, headers, len(content) // (2 if status == HALF else 1))
             elif status == TRICKLE:
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
                 with suppress(OSError):
@@ -145,7 +157,13 @@ def serve_faults(endpoint: str, fault: Fault) -> Iterator[str]:
             else:
                 self.close_connection = True
 
-        def _answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+        def _chunks(self) -> Iterator[bytes]:
+            while size := int(self.rfile.readline(), 16):
+                yield self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+
+        def _answer(self, status: int, content: bytes, headers: dict[str, str], sent: int | None = None) -> None:
             length = headers.get("Content-Length", headers.get("content-length")) if self.command == "HEAD" else None
             self.send_response(status)
             for name, value in headers.items():
@@ -153,7 +171,7 @@ def serve_faults(endpoint: str, fault: Fault) -> Iterator[str]:
                     self.send_header(name, value)
             self.send_header("Content-Length", length or str(len(content)))
             self.end_headers()
-            self.wfile.write(content if self.command != "HEAD" else b"")
+            self.wfile.write(content[:sent] if self.command != "HEAD" else b"")
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass_on
 

@@ -21,7 +21,7 @@ from analytics_platform.warehouse.build import tables_to_build
 from analytics_platform.warehouse.session import DamageError
 
 _COMMIT = re.compile(r"\d{20}\.json")
-_OF_THE_STORE = re.compile("Generic (LocalFileSystem|S3) error|Permission denied")
+_OF_THE_STORE = re.compile("Generic (LocalFileSystem|S3) error|AWS Error|Permission denied")
 """What errors of a disk or a bucket say, which is no word about a file."""
 
 

@@ -27,7 +27,7 @@ from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.build import tables_to_build
 from analytics_platform.warehouse.delta.damage import damaged
 from analytics_platform.warehouse.delta.overwrite import replace_rows
-from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, again
+from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, again, was_cut
 from analytics_platform.warehouse.session import ConflictError, WarehouseError
 
 JOURNAL, STAGED = "_journal", "_staged"
@@ -169,7 +169,9 @@ class Journal:
             entry = Entry(number, staged, parts, steps, at_ms=now_ms)
             try:
                 self._write(entry)
-            except CommitFailedError:
+            except (DeltaError, OSError) as error:
+                if not isinstance(error, CommitFailedError) and not was_cut(error):
+                    raise
                 self._read()  # another one was first, or a bucket stored it and answered that it failed
                 if stored := [each.number for each in self._entries if each.staged == staged]:
                     return stored[0]
@@ -238,7 +240,7 @@ class Journal:
             for _ in range(_TRIES):
                 if (table := self._place.table(step.table)) is None or _is_made(entry, table):
                     break
-                if (refusal := self._make(entry, step, table)) is None:
+                if (refusal := again(self._make)(entry, step, table)) is None:
                     break
             else:
                 # Others commit now and then; a property such as delta.appendOnly refuses for ever.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -20,7 +20,7 @@ from deltalake.transaction import RemoveAction
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.warehouse.delta.damage import folder_of
-from analytics_platform.warehouse.delta.place import DeltaPlace
+from analytics_platform.warehouse.delta.place import DeltaPlace, file_sizes
 from analytics_platform.warehouse.delta.reading import columns_of
 from analytics_platform.warehouse.duckdb import ROW_GROUP, connect
 
@@ -50,9 +50,9 @@ def replace_rows(
     gone = [] if condition is None else list(_files_with(name, table, condition))
     added = place.copy_in(staged, name)
     try:
-        if parts := [f"{folder_of(name)}/{file.path}" for file in gone if not file.is_whole]:
-            added += _write_others(place, name, columns_of(table), parts, str(condition))
-        actions = [place.add_action(path, name) for path in added]
+        if parts := {f"{folder_of(name)}/{file.path}": file.size for file in gone if not file.is_whole}:
+            added |= _write_others(place, name, columns_of(table), parts, str(condition))
+        actions = [place.add_action(path, size, name) for path, size in added.items()]
     except BaseException:
         place.delete_files(added, name)  # on a full disk they would keep the room that is lacking
         raise
@@ -62,14 +62,9 @@ def replace_rows(
         table.create_write_transaction([*actions, *removed], "append", table.schema(), commit_properties=properties)
     except CommitFailedError:
         # A bucket that stored the commit and answered 500 is asked again, and refuses what it has.
-        if (latest := place.table(name)) and added[0] not in _paths(latest):
+        if (latest := place.table(name)) and not added.keys() & file_sizes(latest).keys():
             place.delete_files(added, name)
         raise
-
-
-def _paths(table: DeltaTable) -> list[str]:
-    paths: list[str] = pa.table(table.get_add_actions(flatten=True))["path"].to_pylist()
-    return paths
 
 
 def _files_with(name: str, table: DeltaTable, condition: str) -> Iterator[_File]:
@@ -91,8 +86,10 @@ def _files_with(name: str, table: DeltaTable, condition: str) -> Iterator[_File]
                     yield _File(path, size, has_only and not nulls)
 
 
-def _write_others(place: DeltaPlace, name: str, columns: pa.Schema, files: Sequence[str], condition: str) -> list[str]:
-    """Write the rows of files that a condition does not select into new ones; returns what they are called."""
+def _write_others(
+    place: DeltaPlace, name: str, columns: pa.Schema, files: Mapping[str, int], condition: str
+) -> dict[str, int]:
+    """Write the rows of files that a condition does not select into new ones; returns these, with their sizes."""
     with connect(":memory:", config={}) as engine:
         engine.register("stored", place.read(files, columns))
         others = engine.sql(f"SELECT * FROM stored WHERE NOT coalesce({condition}, false)")

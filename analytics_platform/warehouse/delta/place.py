@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -46,8 +46,8 @@ _NOISE = re.compile(r"\x1b\[\d+m|↳|\s+\d+: <unknown>.*|\. Detail: .*|: ParsedL
 
 _SAID = re.compile(r"<Code>(\w+)</Code>")
 _CUT = re.compile(
-    "Generic S3 error.*response body|"
-    "AWS Error (INTERNAL_FAILURE|NETWORK_CONNECTION|REQUEST_TIMEOUT|SERVICE_UNAVAILABLE|SLOW_DOWN)",
+    r"Generic S3 error.*response body|AWS Error "
+    r"(INTERNAL_FAILURE|NETWORK_CONNECTION|REQUEST_TIMEOUT|SERVICE_UNAVAILABLE|SLOW_DOWN|UNKNOWN \(HTTP status 5)",
     re.DOTALL,
 )
 """What is said of an answer that was cut off, which Delta's client does not ask for again; Arrow's not after a refusal
@@ -75,8 +75,14 @@ WRITTEN = WriterProperties(max_row_group_size=131_072, compression="SNAPPY")
 FILE_ROWS = 64 * ROW_GROUP
 """Rows of a file at most: 8 million."""
 
+
+def was_cut(error: BaseException) -> bool:
+    """Return whether an answer of a bucket was cut off or lost: what was asked for is done, or is not."""
+    return bool(_CUT.search(str(error)))
+
+
 again = retry(
-    retry=retry_if_exception(lambda error: bool(_CUT.search(str(error)))),
+    retry=retry_if_exception(was_cut),
     stop=stop_after_attempt(5),
     wait=wait_random_exponential(0.2, 3),
     reraise=True,
@@ -87,6 +93,9 @@ _ATTEMPTS = 10
 
 _COMMITS = "10"
 """Commits after which the log of a table is summed up in a file: who opens a table reads each later one."""
+
+
+_PARQUET = pyarrow.dataset.ParquetFileFormat()
 
 
 class _Bucket(DeltaStorageHandler):
@@ -120,7 +129,7 @@ class DeltaPlace:
         except TableNotFoundError:
             return None
         except DeltaError as error:
-            if what := damage_of_log(self._files, name):
+            if what := again(damage_of_log)(self._contents, name):
                 raise damaged(self.root, name, what) from error
             raise
         self._check_last_commit(name, table.version())
@@ -150,7 +159,7 @@ class DeltaPlace:
                 table = self.table(name)
             except DamageError as error:
                 return error
-            if table and (what := damage_of_files(self._files, self.root, name, table)):
+            if table and (what := again(damage_of_files)(self._contents, self.root, name, table)):
                 return damaged(self.root, name, what)
         return None
 
@@ -193,32 +202,35 @@ class DeltaPlace:
         else:
             shutil.rmtree(Path(self.root, folder), ignore_errors=True)
 
-    def write(self, folder: str, rows: pa.RecordBatchReader, prefix: str = "") -> list[str]:
-        """Write rows into Parquet files, and return what these are called.
+    def write(self, folder: str, rows: pa.RecordBatchReader, prefix: str = "") -> dict[str, int]:
+        """Write rows into Parquet files; returns what these are called and their sizes in bytes.
 
         On a full disk deltalake's writer would print that it panicked.
         """
         self._files.create_dir(folder)
-        batches, names = iter(rows), list[str]()
+        batches, sizes = iter(rows), dict[str, int]()
         while True:
-            names.append(f"{prefix}{len(names):04}.parquet")
-            with pyarrow.parquet.ParquetWriter(f"{folder}/{names[-1]}", rows.schema, filesystem=self._files) as writer:
-                for batch in itertools.islice(batches, FILE_ROWS // ROW_GROUP):
-                    writer.write_batch(batch)
+            name = f"{prefix}{len(sizes):04}.parquet"
+            with self._contents.open_output_stream(f"{folder}/{name}") as file:
+                with pyarrow.parquet.ParquetWriter(file, rows.schema) as writer:
+                    for batch in itertools.islice(batches, FILE_ROWS // ROW_GROUP):
+                        writer.write_batch(batch)
+                sizes[name] = file.tell()
             if (following := next(batches, None)) is None:
-                return names
+                return sizes
             batches = itertools.chain([following], batches)
 
-    def copy_in(self, folder: str, name: str) -> list[str]:
-        """Copy the Parquet files of a folder into that of a table, and return what they are called there.
+    def copy_in(self, folder: str, name: str) -> dict[str, int]:
+        """Copy the Parquet files of a folder into that of a table; returns what they are called there and their sizes.
 
         They are its files once an `add_action` of each is committed. Other processes may copy the same ones, so each
         copy has a name that no other has. Raises `OSError` without any.
         """
-        copies = list[str]()
-        for file in self.parquet_files(folder):
-            copies.append(f"part-{uuid.uuid4()}.parquet")
-            self._copy(file, f"{folder_of(name)}/{copies[-1]}")
+        copies = dict[str, int]()
+        for file, size in self.parquet_files(folder).items():
+            copy = f"part-{uuid.uuid4()}.parquet"
+            self._copy(file, f"{folder_of(name)}/{copy}")
+            copies[copy] = size
         return copies
 
     def _copy(self, file: str, copy: str) -> None:
@@ -231,45 +243,53 @@ class DeltaPlace:
         except OSError:  # a disk without such names, or a file that another user's server of Spark wrote
             shutil.copyfile(f"{self.root}/{file}", f"{self.root}/{copy}")
 
-    def parquet_files(self, folder: str) -> list[str]:
-        """List the Parquet files of a folder. Raises `FileNotFoundError` without any."""
+    def parquet_files(self, folder: str) -> dict[str, int]:
+        """List the Parquet files of a folder, with their sizes in bytes. Raises `FileNotFoundError` without any."""
         # Beside them, Spark writes that it succeeded and sums of bytes.
-        if not (files := sorted(each.path for each in self.files(folder) if each.path.endswith(".parquet"))):
+        if not (files := {each.path: each.size for each in self.files(folder) if each.path.endswith(".parquet")}):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{self.root}/{folder}")
-        return files
-
-    def count_rows(self, folder: str) -> int:
-        """Count the rows of the Parquet files in a folder."""
-        files = self.parquet_files(folder)
-        return sum(pyarrow.parquet.read_metadata(each, filesystem=self._files).num_rows for each in files)
+        return dict(sorted(files.items()))
 
     @again
-    def add_action(self, path: str, name: str) -> AddAction:
+    def count_rows(self, folder: str) -> int:
+        """Count the rows of the Parquet files in a folder."""
+        return sum(self._fragment(*file).metadata.num_rows for file in self.parquet_files(folder).items())
+
+    @again
+    def add_action(self, path: str, size: int, name: str) -> AddAction:
         """Return the action that makes a file in the folder of a table one of its files."""
-        full, now = f"{folder_of(name)}/{path}", round(dt.datetime.now(dt.UTC).timestamp() * 1000)
-        with self._files.open_input_file(full) as file:
-            statistics, size = file_statistics(pyarrow.parquet.read_metadata(file)), file.size()
-        return AddAction(path, size, {}, now, True, statistics)
+        statistics = file_statistics(self._fragment(f"{folder_of(name)}/{path}", size).metadata)
+        return AddAction(path, size, {}, round(dt.datetime.now(dt.UTC).timestamp() * 1000), True, statistics)
 
     def delete_files(self, paths: Iterable[str], name: str) -> None:
         """Delete files in the folder of a table that were not committed."""
         for path in paths:
             again(self._files.delete_file)(f"{folder_of(name)}/{path}")
 
-    def read(self, paths: Sequence[str], schema: pa.Schema | None = None) -> pa.RecordBatchReader:
-        """Read the rows of Parquet files, with these columns or those of the first file."""
+    def read(self, files: Mapping[str, int], schema: pa.Schema | None = None) -> pa.RecordBatchReader:
+        """Read the rows of Parquet files (path → size in bytes), with these columns or those of the first file."""
         # Rows that deltalake's writer takes are all in memory: a CSV file of 4 GB took 4.9 GB.
-        rows = pyarrow.dataset.dataset(list(paths), schema=schema, filesystem=self._readable, format="parquet")
+        fragments = [self._fragment(*file) for file in files.items()]
+        columns = schema or again(lambda: fragments[0].physical_schema)()
+        rows = pyarrow.dataset.FileSystemDataset(fragments, columns, _PARQUET, self._contents)
         return rows.scanner(batch_readahead=1, fragment_readahead=1).to_reader()
 
     def dataset(self, name: str, table: DeltaTable, schema: pa.Schema | None = None) -> pyarrow.dataset.Dataset:
         """Return the rows of a table for Arrow and DuckDB to read."""
-        return table.to_pyarrow_dataset(
-            filesystem=pyarrow.fs.SubTreeFileSystem(folder_of(name), self._readable), schema=schema
-        )
+        folder = pyarrow.fs.SubTreeFileSystem(folder_of(name), self._contents)
+        rows = table.to_pyarrow_dataset(filesystem=folder, schema=schema)
+        if "://" not in self.root:
+            return rows
+        # It knows the sizes of the files and does not use them: Arrow asked a bucket for each once more.
+        found, sizes = rows.get_fragments(), file_sizes(table)
+        known = [_PARQUET.make_fragment(x.path, folder, x.partition_expression, file_size=sizes[x.path]) for x in found]
+        return pyarrow.dataset.FileSystemDataset(known, rows.schema, _PARQUET, folder)
+
+    def _fragment(self, path: str, size: int) -> pyarrow.dataset.ParquetFileFragment:
+        return _PARQUET.make_fragment(path, self._contents, file_size=size)
 
     @property
-    def _readable(self) -> pyarrow.fs.FileSystem:
+    def _contents(self) -> pyarrow.fs.FileSystem:
         # Files that Python opens, as deltalake's are, wait for ever now and then: the thread that makes Arrow's reader
         # holds Python's lock, and waits for another one that opens a file.
         if "://" not in self.root:
@@ -317,8 +337,16 @@ def _s3(options: tuple[tuple[str, str], ...]) -> pyarrow.fs.S3FileSystem:
         region=given.get("aws_region"),
         scheme=endpoint.scheme or "https",
         endpoint_override=f"{endpoint.netloc}{endpoint.path}".rstrip("/") or None,
-        retry_strategy=pyarrow.fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+        # The standard one retries a hundred times in all: Arrow never tells it that a later request succeeded.
+        retry_strategy=pyarrow.fs.AwsDefaultS3RetryStrategy(max_attempts=_ATTEMPTS),
+        allow_delayed_open=True,  # a small file is one request, not an upload in parts
     )
+
+
+def file_sizes(table: DeltaTable) -> dict[str, int]:
+    """Return the files of a table, with their sizes in bytes."""
+    files = pa.table(table.get_add_actions(flatten=True))
+    return dict(zip(files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True))
 
 
 def place_of(settings: Settings) -> DeltaPlace:

@@ -26,7 +26,7 @@ from analytics_platform.transform import Query
 from analytics_platform.warehouse.delta.changes import TableChanges, names_in, stored
 from analytics_platform.warehouse.delta.damage import damaged, folder_of
 from analytics_platform.warehouse.delta.journal import Journal
-from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, again, schema_of
+from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, again, schema_of, was_cut
 from analytics_platform.warehouse.delta.reading import show
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 from analytics_platform.warehouse.migration import changes
@@ -69,6 +69,8 @@ class DeltaTables(DuckDBSession):
         except _NO_DAMAGE:
             raise
         except (duckdb.Error, DeltaError, OSError, pa.ArrowException) as error:
+            if was_cut(error):
+                raise
             # After an internal error DuckDB answers no more questions in this session.
             if self._damage is None or not isinstance(error, duckdb.FatalException):
                 words = str(error)

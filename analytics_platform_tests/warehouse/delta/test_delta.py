@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +12,12 @@ import deltalake
 import polars as pl
 import pytest
 from deltalake import DeltaTable
-from tenacity import Retrying, stop_after_delay, wait_fixed
 
-from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.delta import journal, place, session
 from analytics_platform.warehouse.delta.place import DeltaPlace
-from analytics_platform.warehouse.delta.warehouse import DeltaWarehouse
 from analytics_platform.warehouse.duckdb import ROW_GROUP
-from analytics_platform.warehouse.session import ConflictError, WarehouseError
+from analytics_platform.warehouse.session import ConflictError
 from analytics_platform_tests.kit import (
     Contents,
     Platform,
@@ -33,10 +27,8 @@ from analytics_platform_tests.kit import (
     contents,
     load_rows,
     needed,
-    open_platform,
     open_with_tables,
 )
-from analytics_platform_tests.lake.s3_kit import REGION, Bucket
 from analytics_platform_tests.models.sales import buy
 from analytics_platform_tests.reliability.victim import in_child
 from analytics_platform_tests.warehouse.delta.delta_kit import DAYS, FILES, on_delta
@@ -209,63 +201,3 @@ def test_polars_reads_orders_and_what_they_were_before_the_last_file(tmp_path: P
     versions = (None, DeltaTable(uri).version() - 1)
     orders = [pl.scan_delta(uri, version=each).select("transaction_id").collect().to_series() for each in versions]
     assert [sorted(each) for each in orders] == [["T1", "T2"], ["T1"]]
-
-
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[Bucket]:
-    """A bucket of a server in its own process: while deltalake waits for an answer, no thread of ours runs."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stderr=subprocess.DEVNULL)
-    try:
-        for attempt in Retrying(wait=wait_fixed(0.1), stop=stop_after_delay(30)):
-            with attempt:
-                socket.create_connection(("127.0.0.1", port)).close()
-        bucket = Bucket(f"http://127.0.0.1:{port}")
-        where = {"LocationConstraint": REGION}
-        bucket.client.create_bucket(Bucket="shop", CreateBucketConfiguration=where)
-        yield bucket
-    finally:
-        server.kill()
-        server.wait()
-
-
-def test_tables_in_a_bucket_are_equal_too(tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    reach = {"aws_endpoint_url_s3": bucket.endpoint, "aws_default_region": REGION}
-    made = []
-    for settings in ({}, {"warehouse_url": "lake+s3://shop/warehouse", **reach}):
-        platform = open_platform(tmp_path / str(len(made)), **settings)
-        with platform.session() as opened:
-            for number, rows in enumerate(FILES):
-                load_rows(platform, opened, rows, f"{number}.csv")
-            build(opened, DAYS, platform.settings, {"cleaned.urls", "cleaned.user_agents", "cleaned.product_names"})
-            made.append((contents(opened), opened.tables() & CONTRACTS.keys()))
-    assert made[0] == made[1] and made[1][0]["cleaned.clickstream"]
-
-
-def test_a_bucket_that_is_away_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    platform = open_platform(
-        tmp_path, warehouse_url="lake+s3://shop/warehouse", aws_endpoint_url_s3="http://127.0.0.1:9"
-    )
-    with pytest.raises(WarehouseError, match="The warehouse s3://shop/warehouse cannot be read or written: check"):
-        platform.warehouse.exists()
-
-
-def test_uploads_that_killed_writers_began_are_dropped_and_no_others(
-    tmp_path: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    for key in ("left/_staged/killed/0000.parquet", "leftover/0.parquet"):
-        upload = bucket.client.create_multipart_upload(Bucket="shop", Key=key)["UploadId"]
-        bucket.client.upload_part(Bucket="shop", Key=key, UploadId=upload, PartNumber=1, Body=b"ada")
-    reach = {"aws_endpoint_url_s3": bucket.endpoint, "aws_default_region": REGION}
-    warehouse = open_platform(tmp_path, warehouse_url="lake+s3://shop/left", **reach).warehouse
-    assert isinstance(warehouse, DeltaWarehouse)
-    warehouse.place.drop_uploads(0)
-    (kept,) = bucket.client.list_multipart_uploads(Bucket="shop")["Uploads"]
-    assert kept["Key"] == "leftover/0.parquet"

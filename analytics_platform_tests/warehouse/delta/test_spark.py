@@ -74,7 +74,7 @@ def test_a_server_that_writes_to_another_disk_is_one_sentence(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = session.rows(ALL_DEVICES)
-    monkeypatch.setattr(DeltaPlace, "parquet_files", lambda place, folder: [])
+    monkeypatch.setattr(DeltaPlace, "parquet_files", lambda place, folder: {})
     with pytest.raises(WarehouseError, match="rows of what it computed, and this machine 0: let both use the same"):
         session.publish(DEVICES, replace_column("bounces", "bounces + 1"), HORIZON)
     assert session.rows(ALL_DEVICES) == before
