@@ -116,6 +116,20 @@ class Journal:
         self._version = -1
         self._entries: list[Entry] = []
         self._is_known = False
+        self._opened = dict[str, DeltaTable]()
+
+    def table(self, name: str) -> DeltaTable | None:
+        """Open a table as it is, if there is one; of one that was opened before, read what was committed since.
+
+        Raises `DamageError` if the log of the table is damaged.
+        """
+        # In a bucket that takes 2 requests in place of 19.
+        known = self._opened.get(name)
+        if known is not None and self._place.update(name, known):
+            return known
+        if (table := self._place.table(name)) is not None:
+            self._opened[name] = table
+        return table
 
     def settle(self) -> int:
         """End the last transaction if its writer did not, and return its number."""
@@ -155,7 +169,7 @@ class Journal:
             return bool(lacking)
         if self._place.files(f"{STAGED}/{lacking[0].staged}"):  # the steps of the last one are not all made
             return False
-        latest = self._place.table(name)
+        latest = self.table(name)
         return latest is not None and not _is_made(lacking[0], latest)
 
     def commit(self, base: int, staged: str, parts: Sequence[Part], steps: Sequence[JournalStep]) -> int:
@@ -194,7 +208,7 @@ class Journal:
     def _read(self) -> None:
         """Read the entries, unless they were read, and end the last one: make its steps that are missing."""
         if self._table is None:
-            self._table = self._opened()
+            self._table = self._own_table()
         else:
             again(self._table.update_incremental)()
         if self._table.version() == self._version:
@@ -205,7 +219,7 @@ class Journal:
             self._apply(self._entries[-1])
         self._version = self._table.version()
 
-    def _opened(self) -> DeltaTable:
+    def _own_table(self) -> DeltaTable:
         if (table := self._place.table(JOURNAL)) is None and not is_there(self._place):
             self._place.create(JOURNAL, _SCHEMA)
         table = table or self._place.table(JOURNAL)
@@ -238,7 +252,7 @@ class Journal:
         for step in entry.steps:
             refusal: CommitFailedError | None = None
             for _ in range(_TRIES):
-                if (table := self._place.table(step.table)) is None or _is_made(entry, table):
+                if (table := self.table(step.table)) is None or _is_made(entry, table):
                     break
                 if (refusal := again(self._make)(entry, step, table)) is None:
                     break
@@ -271,7 +285,7 @@ class Journal:
         except (DeltaError, OSError, pa.ArrowException):
             # A process that sees the entry makes its steps too. The first that has made all deletes what was staged,
             # while others still read it.
-            latest = self._place.table(step.table)
+            latest = self.table(step.table)
             if latest and not _is_made(entry, latest):
                 raise
         return None

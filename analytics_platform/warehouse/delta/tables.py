@@ -121,7 +121,7 @@ class DeltaTables(DuckDBSession):
         if self._as_of is not None:
             return self._place.table(name, self._as_of)
         self._journal.know()
-        table = self._place.table(name)
+        table = self._journal.table(name)
         if table is None and self._journal.misses(name):
             raise damaged(self._place.root, name, "its folder has no table any more")
         if table is not None and self._journal.is_behind(name, table):

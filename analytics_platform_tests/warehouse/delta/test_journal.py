@@ -101,3 +101,26 @@ def test_a_writer_who_is_told_of_a_conflict_leaves_nothing_staged(tmp_path: Path
             with platform.session() as other:
                 load_rows(platform, other, FILES[1], "1.csv")
     assert not list((tmp_path / "tables" / "_staged").rglob("*.parquet"))
+
+
+def test_a_session_opens_a_table_once_and_sees_what_others_commit_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with item_names(tmp_path) as (place, _):
+        of, opened = Journal(place), list[str]()
+        open_table = DeltaPlace.table
+
+        def counted(place: DeltaPlace, name: str) -> DeltaTable | None:
+            opened.append(name)
+            return open_table(place, name)
+
+        monkeypatch.setattr(DeltaPlace, "table", counted)
+        before = of.table(NAME)
+        monkeypatch.undo()
+        other = Journal(place)
+        other.settle()
+        commit(other, place, 1, "new")
+        monkeypatch.setattr(DeltaPlace, "table", counted)
+        after = of.table(NAME)
+    assert before is after is not None and opened == [NAME]
+    assert [row[1] for row in stored(after)] == ["new 0"]
