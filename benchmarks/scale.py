@@ -23,13 +23,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import polars as pl
-
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.demo.simulator import simulate
-from analytics_platform.transform import DayRange, Query, all_models, build_order, plan
-from analytics_platform.transform.lookups.tables import LOOKUPS
+from analytics_platform.transform import build_order
 from analytics_platform.warehouse import Session
+from analytics_platform.warehouse.build import build_ranges, tables_to_build
 from analytics_platform_tests.kit import Platform, load_files, open_platform
 from analytics_platform_tests.lake.s3_kit import REGION, serve_bucket
 from benchmarks.large import write_traffic
@@ -96,17 +94,11 @@ def counted_s3(calls: Counter[str]) -> Iterator[dict[str, str]]:
 
 
 def build(session: Session, platform: Platform) -> None:
-    """Build every table of all days, lookups too, inputs first."""
-    for name in build_order():
-        days: DayRange | None = None if CONTRACTS[name].table.write == "whole" else whole_range()
-        if name in all_models():
-            rows: Query | pl.DataFrame = plan(all_models()[name], days, platform.settings.model_values)
-        elif name in LOOKUPS:
-            rows = LOOKUPS[name](session, days, platform.settings)
-        else:
-            continue
-        breaches = session.publish(CONTRACTS[name], rows, days).breaches
-        assert not breaches, (name, breaches)
+    """Build every table of all days as a run does, inputs first."""
+    for name in tables_to_build():
+        days = None if CONTRACTS[name].table.write == "whole" else whole_range()
+        for built in build_ranges(session, name, [days], platform.settings):
+            assert not built.publication.breaches, (name, built.publication.breaches)
 
 
 def peak_of(process: int) -> float:
