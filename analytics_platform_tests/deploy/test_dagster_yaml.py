@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 
 from analytics_platform_tests.end_to_end.platform_run import clickstream
 from analytics_platform_tests.postgres import new_database
+from analytics_platform_tests.processes import end_with_all
 
 ROOT = Path(__file__).parents[2]
 ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
@@ -75,7 +75,7 @@ def test_a_run_goes_through_the_queue_into_the_warehouse_and_its_events_are_read
         try:
             run = _first_to_end(instance)
         finally:
-            os.killpg(process.pid, signal.SIGTERM)  # its code server with it
+            end_with_all(process)
     assert run.status == dg.DagsterRunStatus.SUCCESS, [entry.message for entry in instance.all_logs(run.run_id)][-5:]
     (record,) = instance.get_asset_records([CLEANED])
     event = record.asset_entry.last_materialization

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 import httpx
 
 from analytics_platform.orchestration.launch import INSTANCE
+from analytics_platform_tests.processes import end_with_all
 
 T = TypeVar("T")
 PATIENCE_S = 600.0
@@ -76,4 +76,4 @@ def dagster_dev(folder: Path, environment: Mapping[str, str]) -> Iterator[Dagste
             server.wait_for("the start of the web server", lambda: server.ask("{version}"))
             yield server
         finally:
-            os.killpg(process.pid, signal.SIGTERM)  # its daemon and code server with it
+            end_with_all(process)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+
+from analytics_platform_tests.processes import end_with_all
 
 DAGSTER_YAML = """
 telemetry: {enabled: false}
@@ -44,8 +45,7 @@ def serving(command: list[str], url: str, log: Path, environment: Mapping[str, s
         _wait_for(url, process, log)
         yield
     finally:
-        os.killpg(process.pid, signal.SIGTERM)  # and what it started
-        process.wait(30)
+        end_with_all(process)
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
