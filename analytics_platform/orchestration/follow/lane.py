@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from types import FrameType
 from typing import TypeAlias
 
@@ -31,7 +32,7 @@ from analytics_platform.orchestration.launch import built_up_to, history, prepar
 from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import land_files, new_files
 from analytics_platform.sources.arrivals.notices import LIST_AFTER, Notices, delete_notices, receive_notices
-from analytics_platform.sources.arrivals.queue import drain_queue
+from analytics_platform.sources.arrivals.queue import client_of, drain_queue
 from analytics_platform.sources.registry import SOURCES
 from analytics_platform.warehouse import Session, WarehouseError, open_warehouse
 from analytics_platform.warehouse.upgrade import check_current
@@ -123,6 +124,8 @@ class Lane:
 
     def receive(self) -> None:
         """Take messages into the lake until the lane stops. A queue that fails is asked again."""
+        # To make the clients anew each time the queue is empty took a fifteenth of the lane's time.
+        connect = lru_cache(maxsize=2)(partial(client_of, settings=self._settings))
         while not self.stop.is_set() and self._settings.sqs_queue_url:
             try:
                 drain_queue(
@@ -131,6 +134,7 @@ class Lane:
                     self._lake,
                     None,
                     None,
+                    connect=connect,
                     on_batch=self._received,
                     batch_messages=self._settings.follow_messages,
                     batch_seconds=CLOSE_AFTER_S,
@@ -139,6 +143,7 @@ class Lane:
                 )
             except UserError as error:
                 self._say({"event": "waits", "reason": str(error)})
+                connect.cache_clear()  # credentials may have expired
                 self.stop.wait(10 * LOOK_S)
 
     def _received(self, batch: Batch, messages: Sequence[Message]) -> None:
