@@ -62,11 +62,16 @@ def receive_notices(folders: Collection[str], settings: Settings, wait: int = 0)
 
     It takes one request if nothing waits. Raises `QueueError`.
     """
+    from analytics_platform.connectors.sqs import QueueError
     from analytics_platform.connectors.sqs.client import BATCH
 
     queue, found = _queue(settings), Notices()
     for number in range(MOST_REQUESTS):
-        received = queue.receive(BATCH, HIDDEN_S, 0 if number else wait)
+        try:
+            received = queue.receive(BATCH, HIDDEN_S, 0 if number else wait)
+        except QueueError:
+            _queue.cache_clear()  # its credentials may have expired
+            raise
         if not received:
             break
         for message, handle in received:

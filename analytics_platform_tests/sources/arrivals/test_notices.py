@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics_platform.connectors.sqs import Queue
+from analytics_platform.connectors.sqs import Queue, QueueError
 from analytics_platform.settings import SettingsError, load_settings
 from analytics_platform.sources.arrivals import notices
 from analytics_platform.sources.arrivals.notices import Notices, delete_notices, receive_notices
@@ -186,3 +186,16 @@ def test_a_queue_that_cannot_announce_files_is_refused(given: dict[str, str], se
     with pytest.raises(SettingsError, match=sentence):
         load_settings(data_dir=tmp_path, **given)
     assert load_settings(data_dir=tmp_path, landing_queue_url=QUEUE, landing_url="s3://shop/in").landing_queue_url
+
+
+def test_after_a_queue_has_refused_it_is_opened_anew_with_the_credentials_of_then(
+    platform: Platform, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expired = Queue("http://127.0.0.1:9/landing", "http://127.0.0.1:9")
+    clients = iter([expired, queue])
+    monkeypatch.setattr(notices, "client_of", lambda url, settings: next(clients))
+    notices._queue.cache_clear()
+    with pytest.raises(QueueError):
+        receive_notices(FOLDERS, platform.settings)
+    assert receive_notices(FOLDERS, platform.settings).handles
+    notices._queue.cache_clear()
