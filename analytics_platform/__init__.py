@@ -43,5 +43,7 @@ def read(
     warehouse = open_warehouse(settings) if as_of is None else open_delta(settings, parse_as_of(str(as_of)))
     with warehouse.session(read_only=True) as session:
         if table not in session.tables():
+            if as_of is not None:
+                raise UserError(f"{table} has no state of {as_of}: `analytics-platform tables` lists the latest ones.")
             raise UserError(f"{table} is not built yet: run analytics-platform materialize.")
         return session.frame(f"SELECT * FROM {quote_table(table)}{where}").to_pandas()

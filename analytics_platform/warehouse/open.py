@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from analytics_platform.errors import UserError
@@ -41,10 +42,9 @@ def open_delta(settings: Settings, as_of: int | dt.datetime | None = None) -> De
 
 def parse_as_of(text: str) -> int | dt.datetime:
     """Read the version of a table, or a time (UTC unless it says otherwise). Raises `UserError` for anything else."""
-    try:
-        return int(text)
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        if 0 <= (version := int(text)) < 2**63:
+            return version
     try:
         at = dt.datetime.fromisoformat(text)
     except ValueError:

@@ -45,7 +45,10 @@ class DeltaWarehouse:
     def states(self) -> Iterator[TableState]:
         """Yield each table with the version that sessions read, and its rows."""
         with self.session(read_only=True) as session:
-            for name in sorted(session.tables()):
+            names = sorted(session.tables())
+            if not names and self.as_of is not None:
+                raise WarehouseError(f"No table has a state of {self.as_of}: without --as-of the latest are listed.")
+            for name in names:
                 table = self.place.table(name, self.as_of)
                 assert table is not None
                 # The history of a table that is opened as it was begins with the latest commit all the same.

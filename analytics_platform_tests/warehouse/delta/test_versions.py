@@ -18,7 +18,7 @@ from analytics_platform.errors import UserError
 from analytics_platform.settings import SettingsError, load_settings
 from analytics_platform.warehouse.delta import maintenance
 from analytics_platform.warehouse.delta.warehouse import DeltaWarehouse
-from analytics_platform.warehouse.open import open_delta
+from analytics_platform.warehouse.open import open_delta, parse_as_of
 from analytics_platform_tests.kit import Platform, load_rows, open_platform
 from analytics_platform_tests.warehouse.delta.delta_kit import FILES, on_delta
 
@@ -50,11 +50,21 @@ def test_an_earlier_version_is_listed_with_the_time_of_its_commit(platform: Plat
     assert (first.version, last.version) == (1, 2) and first.at < last.at
 
 
-def test_a_time_before_the_first_version_and_a_text_that_is_none_are_one_sentence(platform: Platform) -> None:
-    with pytest.raises(UserError, match=r"cleaned\.clickstream is not built yet|has no state of 2020"):
-        read("cleaned.clickstream", as_of="2020-01-01")
-    with pytest.raises(UserError, match="soon is neither a version nor a time: write 12"):
-        read("cleaned.clickstream", as_of="soon")
+@pytest.mark.parametrize("as_of", ["2020-01-01", 99999])
+def test_a_state_before_the_first_version_or_after_the_last_is_one_sentence(
+    platform: Platform, as_of: str | int
+) -> None:
+    with pytest.raises(UserError, match=rf"cleaned\.clickstream has no state of {as_of}: `analytics-platform tables`"):
+        read("cleaned.clickstream", as_of=as_of)
+    assert isinstance(platform.warehouse, DeltaWarehouse)
+    with pytest.raises(UserError, match=f"No table has a state of {as_of}"):
+        list(replace(platform.warehouse, as_of=parse_as_of(str(as_of))).states())
+
+
+@pytest.mark.parametrize("as_of", ["soon", -1, 2**70])
+def test_what_is_neither_a_version_nor_a_time_is_one_sentence(platform: Platform, as_of: str | int) -> None:
+    with pytest.raises(UserError, match=f"{as_of} is neither a version nor a time: write 12"):
+        read("cleaned.clickstream", as_of=as_of)
 
 
 def test_only_delta_tables_keep_what_they_were(tmp_path: Path) -> None:
