@@ -11,13 +11,13 @@ from contextlib import closing, suppress
 from itertools import pairwise
 
 import duckdb
-import polars as pl
 import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.fs
 from deltalake import DeltaTable
 
 from analytics_platform.warehouse.build import tables_to_build
+from analytics_platform.warehouse.delta.statistics import file_sizes
 from analytics_platform.warehouse.session import DamageError
 
 _COMMIT = re.compile(r"\d{20}\.json")
@@ -69,8 +69,7 @@ def damage_of_files(files: pyarrow.fs.FileSystem, root: str, name: str, table: D
 
     DuckDB is asked about files in a folder only.
     """
-    stored = pl.DataFrame(table.get_add_actions(flatten=True)).select("path", "size_bytes").rows()
-    for path, size in ((f"{folder_of(name)}/{each}", size) for each, size in stored):
+    for path, size in ((f"{folder_of(name)}/{each}", size) for each, size in file_sizes(table).items()):
         found = files.get_file_info(path)
         if found.type != pyarrow.fs.FileType.File:
             return f"{path} is missing"

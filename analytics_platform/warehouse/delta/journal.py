@@ -26,8 +26,9 @@ from analytics_platform.catalog import CONTRACTS
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse.build import tables_to_build
 from analytics_platform.warehouse.delta.damage import damaged
+from analytics_platform.warehouse.delta.failures import again, was_cut
 from analytics_platform.warehouse.delta.overwrite import replace_rows
-from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, again, was_cut
+from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace
 from analytics_platform.warehouse.session import ConflictError, WarehouseError
 
 JOURNAL, STAGED = "_journal", "_staged"
@@ -154,7 +155,7 @@ class Journal:
 
     def know(self) -> None:
         """Read the entries, unless they were: what a table lacks is seen by one that is opened after that."""
-        if not self._is_known and (table := self._place.table(JOURNAL)):
+        if not self._is_known and (table := self.table(JOURNAL)):
             # A session that only reads does not settle it. One that writes goes on with what is open here.
             self._entries, self._table = self._stored(table), table
         self._is_known = True
@@ -207,10 +208,7 @@ class Journal:
 
     def _read(self) -> None:
         """Read the entries, unless they were read, and end the last one: make its steps that are missing."""
-        if self._table is None:
-            self._table = self._own_table()
-        else:
-            again(self._table.update_incremental)()
+        self._table = self._own_table()
         if self._table.version() == self._version:
             return
         self._entries, self._is_known = self._stored(self._table), True
@@ -220,9 +218,9 @@ class Journal:
         self._version = self._table.version()
 
     def _own_table(self) -> DeltaTable:
-        if (table := self._place.table(JOURNAL)) is None and not is_there(self._place):
+        if (table := self.table(JOURNAL)) is None and not is_there(self._place):
             self._place.create(JOURNAL, _SCHEMA)
-        table = table or self._place.table(JOURNAL)
+        table = table or self.table(JOURNAL)
         assert table is not None
         return table
 

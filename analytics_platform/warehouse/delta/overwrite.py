@@ -20,8 +20,9 @@ from deltalake.transaction import RemoveAction
 from analytics_platform.catalog import CONTRACTS
 from analytics_platform.contracts.sql import literal, quote
 from analytics_platform.warehouse.delta.damage import folder_of
-from analytics_platform.warehouse.delta.place import DeltaPlace, file_sizes
+from analytics_platform.warehouse.delta.place import DeltaPlace
 from analytics_platform.warehouse.delta.reading import columns_of
+from analytics_platform.warehouse.delta.statistics import file_sizes
 from analytics_platform.warehouse.duckdb import ROW_GROUP, connect
 
 _SELECTED = (

@@ -6,11 +6,9 @@ import datetime as dt
 import errno
 import itertools
 import os
-import re
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +16,6 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import botocore.session
-import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset
@@ -30,41 +27,16 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.fs import DeltaStorageHandler
 from deltalake.schema import Schema
 from deltalake.transaction import AddAction
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from analytics_platform.contracts.base import ContractType
 from analytics_platform.contracts.ddl import column_docs, polars_schema
 from analytics_platform.lake.bucket import Bucket
-from analytics_platform.settings import Settings, masked
+from analytics_platform.settings import Settings
 from analytics_platform.warehouse.delta.damage import damage_of_files, damage_of_log, damaged, folder_of
-from analytics_platform.warehouse.delta.statistics import file_statistics
+from analytics_platform.warehouse.delta.failures import again
+from analytics_platform.warehouse.delta.statistics import file_sizes, file_statistics
 from analytics_platform.warehouse.duckdb import ROW_GROUP
-from analytics_platform.warehouse.session import ConflictError, DamageError, WarehouseError
-
-_NOISE = re.compile(r"\x1b\[\d+m|↳|\s+\d+: <unknown>.*|\. Detail: .*|: ParsedLogPath .*", re.DOTALL)
-"""What errors of Delta have beside their words: colours, the names of frames, and what Rust prints of its values."""
-
-_SAID = re.compile(r"<Code>(\w+)</Code>")
-_CUT = re.compile(
-    r"Generic S3 error.*response body|AWS Error "
-    r"(INTERNAL_FAILURE|NETWORK_CONNECTION|REQUEST_TIMEOUT|SERVICE_UNAVAILABLE|SLOW_DOWN|UNKNOWN \(HTTP status 5)",
-    re.DOTALL,
-)
-"""What is said of an answer that was cut off, which Delta's client does not ask for again; Arrow's not after a refusal
-that is longer than what it wanted to read."""
-
-_REMEDIES = {
-    "NoSuchBucket": "the bucket does not exist, create it or correct WAREHOUSE_URL",
-    "AccessDenied": "it denies that to these credentials, allow what docs/delta.md names under rights",
-    "InvalidAccessKeyId": "it does not know these credentials, renew them",
-    "SignatureDoesNotMatch": "it does not take these credentials, renew them and check AWS_DEFAULT_REGION",
-    "ExpiredToken": "the credentials have expired, renew them",
-    "PermanentRedirect": "the bucket is in another region, set AWS_DEFAULT_REGION to that",
-    "SlowDown": "it takes no more requests for now, run it again later or run fewer writers",
-}
-"""What S3 answers → what to do."""
-
-_OS_ERROR = re.compile(r'Os \{ .*?message: "(.*?)" \}')
+from analytics_platform.warehouse.session import DamageError, WarehouseError
 
 LAKE, BUCKET = "lake://", "lake+s3://"
 """How addresses of a folder and of a bucket begin."""
@@ -75,19 +47,6 @@ WRITTEN = WriterProperties(max_row_group_size=131_072, compression="SNAPPY")
 FILE_ROWS = 64 * ROW_GROUP
 """Rows of a file at most: 8 million."""
 
-
-def was_cut(error: BaseException) -> bool:
-    """Return whether an answer of a bucket was cut off or lost: what was asked for is done, or is not."""
-    return bool(_CUT.search(str(error)))
-
-
-again = retry(
-    retry=retry_if_exception(was_cut),
-    stop=stop_after_attempt(5),
-    wait=wait_random_exponential(0.2, 3),
-    reraise=True,
-)
-"""Asks a bucket once more whose answer was cut off: of what may be done twice."""
 
 _ATTEMPTS = 10
 
@@ -359,12 +318,6 @@ def _s3(options: tuple[tuple[str, str], ...]) -> pyarrow.fs.S3FileSystem:
     )
 
 
-def file_sizes(table: DeltaTable) -> dict[str, int]:
-    """Return the files of a table, with their sizes in bytes."""
-    files = pa.table(table.get_add_actions(flatten=True))
-    return dict(zip(files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True))
-
-
 def place_of(settings: Settings) -> DeltaPlace:
     """Return the place that WAREHOUSE_URL names. Credentials of a bucket come from the default chain of the AWS SDK."""
     url = settings.warehouse_url.get_secret_value()
@@ -386,36 +339,6 @@ def place_of(settings: Settings) -> DeltaPlace:
         named = {"access_key_id": keys.access_key, "secret_access_key": keys.secret_key, "session_token": keys.token}
         options |= {f"aws_{name}": value for name, value in named.items() if value}
     return DeltaPlace(f"s3://{url.removeprefix(BUCKET).rstrip('/')}", options)
-
-
-@contextmanager
-def explained(place: DeltaPlace) -> Iterator[None]:
-    """Say in one sentence what a disk or a bucket does not do. Delta's own errors never reach a user."""
-    try:
-        yield
-    except CommitFailedError as error:
-        raise ConflictError(f"Another run changed a table of {place.root} at the same time: run it again.") from error
-    except (DeltaError, OSError) as error:
-        raise WarehouseError(_cause(place, str(error))) from error
-    except duckdb.Error as error:  # which repeats what Arrow says of a bucket
-        if "AWS Error" not in str(error):
-            raise
-        raise WarehouseError(_cause(place, str(error))) from error
-
-
-def _cause(place: DeltaPlace, words: str) -> str:
-    """Say what a disk or a bucket did not do, given the words of its error."""
-    if "No space left" in words:
-        return f"The disk of the warehouse {place.root} is full: make room and run again; nothing is half stored."
-    said = masked(" ".join(_OS_ERROR.sub(r"\1", _NOISE.sub("", words)).split()))[:300].rstrip(".")
-    if re.search("Permission denied|Read-only file system", words):
-        remedy = "correct its rights, DATA_DIR or WAREHOUSE_URL"
-        return f"The warehouse {place.root} cannot be read or written: {remedy} ({said})."
-    if (found := _SAID.search(words)) and found[1] in _REMEDIES:
-        return f"The bucket of the warehouse {place.root} answered {found[1]}: {_REMEDIES[found[1]]}."
-    remedy = "check its rights and room, and for a bucket credentials, region and AWS_ENDPOINT_URL"
-    once_more = "nothing is half stored, run it again"
-    return f"The warehouse {place.root} cannot be read or written: {remedy}; {once_more} ({said})."
 
 
 def schema_of(contract: ContractType) -> Schema:

@@ -25,9 +25,10 @@ from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.transform import DayRange, Query
 from analytics_platform.transform.spark import runs_on_spark
 from analytics_platform.warehouse.delta.changes import TableChanges, names_in
+from analytics_platform.warehouse.delta.failures import again
 from analytics_platform.warehouse.delta.journal import STAGED, JournalStep, Part
 from analytics_platform.warehouse.delta.maintenance import forget
-from analytics_platform.warehouse.delta.place import DeltaPlace, again
+from analytics_platform.warehouse.delta.place import DeltaPlace
 from analytics_platform.warehouse.delta.tables import DeltaTables
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 from analytics_platform.warehouse.session import (

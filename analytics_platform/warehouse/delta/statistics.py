@@ -1,4 +1,4 @@
-"""What Delta's log says of a file, by which readers leave it out: the protocol's per-file statistics."""
+"""What Delta's log says of files: their sizes, and the protocol's statistics, by which readers leave them out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 
+import pyarrow as pa
+from deltalake import DeltaTable
 from pyarrow.parquet import FileMetaData, Statistics
 
 
@@ -39,3 +41,9 @@ def _written(value: int | dt.date) -> object:
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return value if isinstance(value, int) else value.isoformat()
+
+
+def file_sizes(table: DeltaTable) -> dict[str, int]:
+    """Return the files of a table, with their sizes in bytes."""
+    files = pa.table(table.get_add_actions(flatten=True))
+    return dict(zip(files["path"].to_pylist(), files["size_bytes"].to_pylist(), strict=True))

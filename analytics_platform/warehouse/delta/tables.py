@@ -25,8 +25,9 @@ from analytics_platform.contracts.sql import quote, quote_table
 from analytics_platform.transform import Query
 from analytics_platform.warehouse.delta.changes import TableChanges, names_in, stored
 from analytics_platform.warehouse.delta.damage import damaged, folder_of
+from analytics_platform.warehouse.delta.failures import again, was_cut
 from analytics_platform.warehouse.delta.journal import Journal
-from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, again, schema_of, was_cut
+from analytics_platform.warehouse.delta.place import WRITTEN, DeltaPlace, schema_of
 from analytics_platform.warehouse.delta.reading import show
 from analytics_platform.warehouse.duckdb import ROW_GROUP, DuckDBSession
 from analytics_platform.warehouse.migration import changes

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from analytics_platform.warehouse.delta.failures import explained
 from analytics_platform.warehouse.delta.journal import is_there
 from analytics_platform.warehouse.delta.maintenance import maintain
-from analytics_platform.warehouse.delta.place import DeltaPlace, explained
+from analytics_platform.warehouse.delta.place import DeltaPlace
 from analytics_platform.warehouse.delta.session import DeltaSession
 from analytics_platform.warehouse.duckdb import UNKNOWN_NAMES, in_memory
 from analytics_platform.warehouse.observation import TableState
@@ -34,12 +35,12 @@ class DeltaWarehouse:
 
     def exists(self) -> bool:
         """Return whether anything was ever stored."""
-        with explained(self.place):
+        with explained(self.place.root):
             return is_there(self.place)
 
     def maintain(self) -> Iterator[str]:
         """Join small files and delete old versions; yields a sentence for each table that this changed."""
-        with explained(self.place):
+        with explained(self.place.root):
             yield from maintain(self.place)
 
     def states(self) -> Iterator[TableState]:
@@ -60,7 +61,7 @@ class DeltaWarehouse:
     @contextmanager
     def session(self, read_only: bool = False) -> Iterator[DeltaSession]:
         """Open a DuckDB over the tables. Raises `WarehouseError` for a disk or bucket that cannot be used."""
-        with explained(self.place), in_memory(self.memory) as (connection, _):
+        with explained(self.place.root), in_memory(self.memory) as (connection, _):
             if (read_only or self.as_of is not None) and not self.exists():
                 remedy = "correct WAREHOUSE_URL, or run `analytics-platform materialize`"
                 raise WarehouseError(f"There is no warehouse at {self.name} yet: {remedy}.")

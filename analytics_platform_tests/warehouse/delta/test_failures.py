@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analytics_platform.warehouse.delta.place import again
+from analytics_platform.warehouse.delta.failures import again
 
 
 def test_a_bucket_whose_answer_was_cut_off_is_asked_again_and_no_other() -> None:
