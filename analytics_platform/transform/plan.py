@@ -80,6 +80,7 @@ class Query:
     `model` is the SQL of the model that it builds some days of: whatever the days, it has the same columns.
     Of a table with days it makes the rows for which `part` is true: all of the days, unless it is narrowed to keys.
     `touching` maps inputs to conditions on their rows, in which windows of other inputs look for keys.
+    `listed` has the values of keys as they stand in IN (…) of all these, each a text of SQL.
     """
 
     sql: str
@@ -89,6 +90,7 @@ class Query:
     model: str = ""
     part: str = "TRUE"
     touching: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    listed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +116,22 @@ class Keys:
 
     def of(self, narrow: Narrow, days: DayRange) -> _Selection:
         """Select the rows to build."""
+        people = self.people()
         if named := _NAMED.get(narrow):
             source, columns = named
             # From the day before on: a session that began there may credit another list now.
-            within = f"{days.widen(1, 0).holds('event_date')} AND client_id IN ({_listed(self.clients)})"
+            within = f"{days.widen(1, 0).holds('event_date')} AND client_id IN ({people['client_id']})"
             values = f"SELECT {columns[0]} FROM {quote_table(source)} WHERE {within}"
             return _Selection(dict.fromkeys(columns, values), source, within)
-        people = {
+        return _Selection({"batch_id": _listed(self.batches)} if narrow == "batch" else people if narrow else {})
+
+    def people(self) -> dict[str, str]:
+        """Write the values of each column with a key of people, as SQL for IN (…)."""
+        return {
             "client_id": _listed(self.clients),
             "person_id": _listed([*self.clients, *(f"user:{user}" for user in self.users)]),
             "user_id": _listed(self.users),
         }
-        return _Selection({"batch_id": _listed(self.batches)} if narrow == "batch" else people if narrow else {})
 
 
 def reads_of(table: Table, source: Table) -> Reads:
@@ -284,7 +290,8 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str],
     covers = "FALSE" if touched.values else _covers(model, sources, days)
     touching = _touching(table, reads, days, settings, touched)
     inputs = _inputs(windows, reads, touching, bool(touched.values))
-    return Query(sql, parameters, inputs, covers, model.sql, part, touching)
+    listed = tuple(keys.people().values()) if keys else ()
+    return Query(sql, parameters, inputs, covers, model.sql, part, touching, listed)
 
 
 def _covers(model: Model, sources: Sequence[Table], days: DayRange) -> str:

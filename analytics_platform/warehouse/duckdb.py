@@ -6,11 +6,11 @@ process has the file.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -46,6 +46,9 @@ UNKNOWN_NAMES = (duckdb.BinderException, duckdb.CatalogException)
 PATIENCE_S = 5.0
 """How long to wait for a file that another process has: sensors and people look at it for a moment."""
 
+_LONG_LIST = 1_000
+"""Characters of a list of values from which on a table takes its place: tens of keys."""
+
 ROW_GROUP = 122_880
 """Rows that DuckDB compresses and stores together. An Arrow batch of exactly this size is written once, as it comes.
 Other pieces are gathered and written again when the session ends, which takes half as long as the load itself."""
@@ -73,7 +76,7 @@ def in_memory(memory: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
             yield connection, Path(folder)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class DuckDBWarehouse:
     """A DuckDB file; `memory` is what DuckDB may use before it spills."""
 
@@ -178,6 +181,7 @@ class DuckDBSession(Session):
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
         self._defined = set[str]()
+        self._listed = dict[str, str]()
         self._ensured = set[ContractType]()
         self._in_transaction = False
         (self._memory,) = self.one("SELECT parse_formatted_bytes(current_setting('memory_limit'))")
@@ -195,8 +199,9 @@ class DuckDBSession(Session):
         except BaseException:
             with suppress(duckdb.ConnectionException):  # a stop closed the file already: nothing of it stays
                 self.connection.execute("ROLLBACK")
-            self._ensured.clear()  # a column that was added in it is gone, and so are functions
+            self._ensured.clear()  # a column that was added in it is gone, and so are functions and lists
             self._defined.clear()
+            self._listed.clear()
             raise
         finally:
             self._in_transaction = False
@@ -318,6 +323,8 @@ class DuckDBSession(Session):
         if isinstance(rows, pl.DataFrame):
             self.connection.register("made", rows.to_arrow(compat_level=pl.CompatLevel.newest()))
             rows = Query("SELECT * FROM made", {})
+        sql, part = self.shortened(rows.sql, rows.listed), self.shortened(rows.part, rows.listed)
+        rows = dataclasses.replace(rows, sql=sql, part=part)
         self._define(rows.sql, *(rule.sql for rule in contract.rules))
         self._check_columns(contract, rows)
         replace = self._upsert if contract.table.write == "upsert" else self._replace
@@ -328,6 +335,16 @@ class DuckDBSession(Session):
             if publication.breaches:
                 raise _RolledBackError
         return publication
+
+    def shortened(self, sql: str, listed: Iterable[str]) -> str:
+        """Write SQL with a table in place of each long list of values in it."""
+        for values in (each for each in listed if len(each) > _LONG_LIST and each in sql):
+            # A batch of the fast lane had hundreds of such lists, and to plan one of 600 values takes 5 ms.
+            if values not in self._listed:
+                self._listed[values] = name = f"listed_{len(self._listed)}"
+                self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT unnest([{values}]) AS id")
+            sql = sql.replace(f"IN ({values})", f"IN (SELECT id FROM temp.{self._listed[values]})")
+        return sql
 
     def _check_columns(self, contract: ContractType, query: Query) -> None:
         if (contract, query.model) in _agreed():  # to plan a model takes as long as to run it for a small day

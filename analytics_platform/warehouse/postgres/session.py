@@ -312,7 +312,7 @@ class PostgresSession(Session):
             return self._merge(staging, contract, query.covers)
         within = days.holds(str(contract.table.partition))
         within = within if query.part == "TRUE" else f"{within} AND {query.part}"
-        is_other = staging.find_changes(contract, within)
+        is_other = staging.find_changes(contract, within, query.listed)
         if is_other:
             staging.store_changes(contract, within)
         if self._locked:

@@ -203,7 +203,7 @@ class StagingSession(DuckDBSession):
             {"known": [number for (number,) in known]},
         )
 
-    def find_changes(self, contract: ContractType, within: str) -> bool:
+    def find_changes(self, contract: ContractType, within: str, listed: Sequence[str]) -> bool:
         """Compare the rows of a condition with the server's. Returns whether there are others.
 
         `stored.new` has the rows that it lacks, `stored.gone` the keys of those that it has and that are not here.
@@ -211,10 +211,9 @@ class StagingSession(DuckDBSession):
         name, columns = quote_table(contract.table.name), typed_columns(contract)
         named, key = (", ".join(map(quote, each)) for each in (columns, key_of(contract.table)))
         self.fetch("stored.rows", columns, f"SELECT {named} FROM {name} WHERE {within}")
+        part = self.shortened(f"{name} WHERE {within}", listed)
         # By a hash of the row: to compare the rows themselves takes the memory of all of them once more.
-        here, there = (
-            f"SELECT {key}, hash({named}) AS row FROM {rows}" for rows in (f"{name} WHERE {within}", "stored.rows")
-        )
+        here, there = (f"SELECT {key}, hash({named}) AS row FROM {rows}" for rows in (part, "stored.rows"))
         new = f"FROM {name} SEMI JOIN ({here} EXCEPT {there}) AS other USING ({key})"
         self.connection.execute(f"CREATE OR REPLACE TABLE stored.new AS {new}")
         self.connection.execute(f"CREATE OR REPLACE TABLE stored.gone AS SELECT {key} FROM ({there} EXCEPT {here})")
@@ -295,7 +294,7 @@ def _arriving(server: PGconn, file: io.BufferedWriter) -> PQGen[bool]:
     """Write the rows of a COPY, and return whether each is one line: only then may the file be cut at line breaks."""
     rows, one_line_each, size = list[memoryview](), True, 0
     while size >= 0:
-        # psycopg itself asks the socket before each row, also for rows that have arrived: that takes three times as long.
+        # psycopg itself asks the socket before each row, also for those that are here: that takes three times as long.
         size, row = server.get_copy_data(1)
         if size > 0:
             rows.append(row)
