@@ -6,11 +6,11 @@ process has the file.
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -46,9 +46,6 @@ UNKNOWN_NAMES = (duckdb.BinderException, duckdb.CatalogException)
 PATIENCE_S = 5.0
 """How long to wait for a file that another process has: sensors and people look at it for a moment."""
 
-_LONG_LIST = 1_000
-"""Characters of a list of values from which on a table takes its place: tens of keys."""
-
 ROW_GROUP = 122_880
 """Rows that DuckDB compresses and stores together. An Arrow batch of exactly this size is written once, as it comes.
 Other pieces are gathered and written again when the session ends, which takes half as long as the load itself."""
@@ -76,7 +73,7 @@ def in_memory(memory: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
             yield connection, Path(folder)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class DuckDBWarehouse:
     """A DuckDB file; `memory` is what DuckDB may use before it spills."""
 
@@ -199,9 +196,8 @@ class DuckDBSession(Session):
         except BaseException:
             with suppress(duckdb.ConnectionException):  # a stop closed the file already: nothing of it stays
                 self.connection.execute("ROLLBACK")
-            self._ensured.clear()  # a column that was added in it is gone, and so are functions and lists
-            self._defined.clear()
-            self._listed.clear()
+            for made in (self._ensured, self._defined, self._listed):
+                made.clear()  # a column that was added in it is gone, and so are functions and lists
             raise
         finally:
             self._in_transaction = False
@@ -323,14 +319,13 @@ class DuckDBSession(Session):
         if isinstance(rows, pl.DataFrame):
             self.connection.register("made", rows.to_arrow(compat_level=pl.CompatLevel.newest()))
             rows = Query("SELECT * FROM made", {})
-        sql, part = self.shortened(rows.sql, rows.listed), self.shortened(rows.part, rows.listed)
-        rows = dataclasses.replace(rows, sql=sql, part=part)
-        self._define(rows.sql, *(rule.sql for rule in contract.rules))
+        rows = replace(rows, sql=self.shortened(rows.sql, rows.listed), part=self.shortened(rows.part, rows.listed))
+        self._define(rows.model or rows.sql, *(rule.sql for rule in contract.rules))
         self._check_columns(contract, rows)
-        replace = self._upsert if contract.table.write == "upsert" else self._replace
+        put = self._upsert if contract.table.write == "upsert" else self._replace
         publication, compared = Publication(0, ()), self._in_transaction
         with suppress(_RolledBackError), self.transaction():
-            results, changed = replace(contract, rows, days, compared)
+            results, changed = put(contract, rows, days, compared)
             publication = Publication(results[0].checked, results, changed)
             if publication.breaches:
                 raise _RolledBackError
@@ -338,8 +333,8 @@ class DuckDBSession(Session):
 
     def shortened(self, sql: str, listed: Iterable[str]) -> str:
         """Write SQL with a table in place of each long list of values in it."""
-        for values in (each for each in listed if len(each) > _LONG_LIST and each in sql):
-            # A batch of the fast lane had hundreds of such lists, and to plan one of 600 values takes 5 ms.
+        # A batch of the fast lane had hundreds of such lists, and to plan one of 600 values takes 5 ms.
+        for values in (each for each in listed if len(each) > 1_000 and each in sql):
             if values not in self._listed:
                 self._listed[values] = name = f"listed_{len(self._listed)}"
                 self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT unnest([{values}]) AS id")

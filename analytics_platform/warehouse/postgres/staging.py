@@ -210,15 +210,16 @@ class StagingSession(DuckDBSession):
         """
         name, columns = quote_table(contract.table.name), typed_columns(contract)
         named, key = (", ".join(map(quote, each)) for each in (columns, key_of(contract.table)))
-        self.fetch("stored.rows", columns, f"SELECT {named} FROM {name} WHERE {within}")
-        part = self.shortened(f"{name} WHERE {within}", listed)
-        # By a hash of the row: to compare the rows themselves takes the memory of all of them once more.
-        here, there = (f"SELECT {key}, hash({named}) AS row FROM {rows}" for rows in (part, "stored.rows"))
-        new = f"FROM {name} SEMI JOIN ({here} EXCEPT {there}) AS other USING ({key})"
-        self.connection.execute(f"CREATE OR REPLACE TABLE stored.new AS {new}")
-        self.connection.execute(f"CREATE OR REPLACE TABLE stored.gone AS SELECT {key} FROM ({there} EXCEPT {here})")
+        new, gone = self.shortened(f"FROM {name} WHERE {within}", listed), f"SELECT {key} FROM stored.rows"
+        if self.fetch("stored.rows", columns, f"SELECT {named} FROM {name} WHERE {within}"):
+            # By a hash of the row: to compare the rows themselves takes the memory of all of them once more.
+            here, there = (f"SELECT {key}, hash({named}) AS row {rows}" for rows in (new, "FROM stored.rows"))
+            new = f"FROM {name} SEMI JOIN ({here} EXCEPT {there}) AS other USING ({key})"
+            gone = f"SELECT {key} FROM ({there} EXCEPT {here})"
+        (added,) = self.one(f"CREATE OR REPLACE TABLE stored.new AS {new}")
+        (removed,) = self.one(f"CREATE OR REPLACE TABLE stored.gone AS {gone}")
         self.connection.execute("DROP TABLE stored.rows")
-        return self.count("stored.new") + self.count("stored.gone") > 0
+        return bool(added + removed)
 
     def store_changes(self, contract: ContractType, within: str) -> None:
         """Make the server's rows of a condition those that are here, by what `find_changes` found."""
