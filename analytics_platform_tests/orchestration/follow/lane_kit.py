@@ -110,10 +110,13 @@ def _tables(found: Contents) -> Contents:
     return {name: rows for name, rows in found.items() if not name.startswith("ops.")}
 
 
-def messages(seed: int, count: int, users: int = 6, without_id: float = 0.2) -> list[str]:
+def messages(
+    seed: int, count: int, users: int = 6, without_id: float = 0.2, called: Sequence[str] = ("u%d",)
+) -> list[str]:
     """Random messages of some users on three days: late and repeated ones, some around midnight, orders, refunds.
 
-    A share of the items has no id, some amounts another currency, and some pages the domain of another one's referrer.
+    The users are `called` so in turn, with their number. A share of the items has no id, some amounts another currency,
+    and some pages the domain of another one's referrer.
     """
     chance, made = random.Random(seed), list[str]()
     for _ in range(count):
@@ -133,7 +136,8 @@ def messages(seed: int, count: int, users: int = 6, without_id: float = 0.2) -> 
         if chance.random() < 0.3:
             fields |= {chance.choice(["page_location", "page_referrer"]): f"https://{chance.randrange(4)}.example/a"}
         at = FIRST + dt.timedelta(seconds=seconds)
-        made.append(shop_message(f"u{chance.randrange(users)}", at, name, **fields))
+        user = chance.randrange(users)
+        made.append(shop_message(called[user % len(called)] % user, at, name, **fields))
     return made
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from analytics_platform.orchestration.follow import batch
 from analytics_platform.orchestration.follow.batch import MOST_EVENTS
-from analytics_platform_tests.kit import platform_on
+from analytics_platform_tests.kit import both_warehouses, platform_on
 from analytics_platform_tests.names import CLICKSTREAM, ECOMMERCE_EVENTS
 from analytics_platform_tests.orchestration.follow.lane_kit import FIRST, Followed, clicks, messages
 from analytics_platform_tests.shop_messages import shop_message
@@ -41,6 +41,19 @@ def test_after_batches_in_any_order_every_table_is_as_if_built_at_once(
         bodies = bodies[size:]
     assert followed.run({}).success
     assert followed.unlike(followed.rebuilt(tmp_path / "rebuilt")) == set()
+
+
+HOSTILE = ("o'neil %d", "a', 'b%d", "x) OR (1 = 1 OR '%d", "IN ('u%d', 'u')", '"%d"', "%d -- ü\\", "%d" + "x" * 300)
+
+
+@both_warehouses
+def test_batches_of_many_people_with_any_names_end_in_the_tables_of_a_whole_build(kind: str, tmp_path: Path) -> None:
+    bodies = messages(8, 420, users=150, without_id=0, called=HOSTILE)
+    with dg.DagsterInstance.ephemeral() as instance, platform_on(kind, tmp_path) as platform:
+        followed = Followed(platform, instance)
+        for first in range(0, len(bodies), 140):
+            assert followed.follow(*bodies[first : first + 140]).success
+        assert followed.unlike(followed.rebuilt(tmp_path / "rebuilt")) == set()
 
 
 OTHER = shop_message("other", FIRST, items=[ITEM], page_referrer="https://two.example/a")
