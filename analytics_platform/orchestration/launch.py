@@ -24,6 +24,7 @@ from analytics_platform.errors import STOPPED, UserError, complain, count, did_y
 from analytics_platform.lake import check_writable, open_lake
 from analytics_platform.orchestration.console import brought_nothing, causes_of, console_logger, name_of
 from analytics_platform.orchestration.jobs import ARRIVALS, BUILT_UP_TO, FOLLOW, INGEST, RANGE_END, RANGE_START, TOUCHED
+from analytics_platform.orchestration.timeline import show_in_timeline
 from analytics_platform.settings import Settings
 from analytics_platform.transform import DayRange
 from analytics_platform.warehouse import LEDGER_TABLES, open_warehouse
@@ -262,6 +263,7 @@ def _run(
             raise_on_error=False,
         )
     )
+    show_in_timeline(instance, result.run_id)
     failed = [(str(event.step_key), cause) for event in result.get_step_failure_events() for cause in causes_of(event)]
     if any(cause == STOPPED for _, cause in failed):
         raise KeyboardInterrupt

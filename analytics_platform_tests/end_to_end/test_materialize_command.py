@@ -105,6 +105,7 @@ def test_without_days_it_loads_what_arrived_and_builds_the_days_of_all_that_is_n
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
     with dg.DagsterInstance.get() as instance:
         assert {each.status for each in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
+        assert all(each.remote_job_origin for each in instance.get_runs()), "the timeline does not show it"
     # Of each table only the days that its windows reach are built.
     _drop(tmp_path, clickstream(20, day="2026-03-02", name="late"), "late.csv")
     assert run().returncode == 0

@@ -29,6 +29,7 @@ from analytics_platform.orchestration.follow.batch import has_work
 from analytics_platform.orchestration.follow.state import ENDED, LaneState, only_lane, write_state
 from analytics_platform.orchestration.jobs import BUILT_UP_TO, FOLLOW, FOLLOWED_UP_TO
 from analytics_platform.orchestration.launch import built_up_to, history, prepare_home
+from analytics_platform.orchestration.timeline import show_in_timeline
 from analytics_platform.settings import Settings
 from analytics_platform.sources.arrivals.files import land_files, new_files
 from analytics_platform.sources.arrivals.notices import LIST_AFTER, Notices, delete_notices, receive_notices
@@ -243,6 +244,7 @@ class Lane:
             raise_on_error=False,
         )
         seconds = time.monotonic() - started
+        show_in_timeline(self._instance, result.run_id)
         for event in result.all_events:
             if event.is_asset_observation:
                 self._say({"event": "warning", "reason": event.asset_observation_data.asset_observation.description})

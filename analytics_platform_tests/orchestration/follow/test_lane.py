@@ -101,6 +101,7 @@ def test_a_lane_takes_in_files_too_and_leaves_one_that_is_rejected_until_it_chan
         with lane(followed) as said:
             batch_of(said)
         (run,) = instance.get_runs()
+        assert run.remote_job_origin is not None, "the timeline does not show it"
         records = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
         found = [record.event_log_entry.get_dagster_event().asset_check_evaluation_data for record in records]
         (bad,) = (each for each in found if not each.passed)
