@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,8 +101,10 @@ class StagingSession(DuckDBSession):
         path = self._folder / f"{table}.csv"
         statement = sql.SQL(f"COPY ({query}) TO STDOUT (FORMAT csv)")
         with path.open("wb") as file, self.server.cursor().copy(statement):
+            # DuckDB takes one away: it was that of the first text, and a client `\ufeffc1` was read as `c1`.
+            start = file.write(BOM_UTF8)
             one_line_each = self.server.wait(_arriving(self.server.pgconn, file))
-            is_empty = file.tell() == 0
+            is_empty = file.tell() == start
         kinds = {name: "VARCHAR" if kind == JSON else kind for name, kind in columns.items()}
         if not more:
             self._kept.pop(table, None)

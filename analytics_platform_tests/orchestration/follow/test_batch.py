@@ -43,7 +43,16 @@ def test_after_batches_in_any_order_every_table_is_as_if_built_at_once(
     assert followed.unlike(followed.rebuilt(tmp_path / "rebuilt")) == set()
 
 
-HOSTILE = ("o'neil %d", "a', 'b%d", "x) OR (1 = 1 OR '%d", "IN ('u%d', 'u')", '"%d"', "%d -- ü\\", "%d" + "x" * 300)
+HOSTILE = (
+    "\ufeff%d",
+    "o'neil %d",
+    "a', 'b%d",
+    "x) OR (1 = 1 OR '%d",
+    "IN ('u%d', 'u')",
+    '"%d"',
+    "%d -- ü\\",
+    "%d" + "x" * 300,
+)
 
 
 @both_warehouses

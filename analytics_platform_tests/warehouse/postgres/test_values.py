@@ -150,6 +150,15 @@ def test_an_ordinary_document_is_stored_as_what_it_is(document: str) -> None:
     assert as_jsonb(document) is document
 
 
+@pytest.mark.parametrize("text", ["\ufeff", "\ufeffa", "\ufeff\ufeffa", "\ufeffa\nb", '\ufeff"', ""])
+def test_the_first_text_that_is_read_keeps_a_byte_order_mark(session: Session, text: str) -> None:
+    assert not session.publish(
+        Everything, frame_of([(None, each, *[None] * 6) for each in (text, text)]), None
+    ).breaches
+    found = session.frame("SELECT text FROM marts.everything")
+    assert found["text"].to_list() == [text, text]
+
+
 def test_text_with_the_one_character_postgresql_has_not_is_stored_with_its_stand_in(session: Session) -> None:
     session.publish(Everything, frame_of([(None, "a\x00b", None, None, None, None, None, None)]), None)
     assert session.rows("SELECT text FROM marts.everything") == [("a\ufffdb",)]
