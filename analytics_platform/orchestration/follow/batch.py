@@ -5,7 +5,7 @@ transaction, and a run has at most `MOST_EVENTS` events, however many tables the
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import dagster as dg
@@ -55,8 +55,9 @@ Event: TypeAlias = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheck
 class BatchConfig(dg.Config):
     """What a run takes: SHA-256 of batches in the lake by source; without `batches` all that were not loaded yet.
 
-    It builds what was loaded after `built_up_to`, which sorts as the ledger does; without `with_summaries` only of the
-    other tables, which are built up to `followed_up_to`. `failed` are tables with a check that failed last.
+    It builds what was loaded after `followed_up_to`, which sorts as the ledger does; `with_summaries` also the
+    summaries, which are built up to `built_up_to`, as all is without the other mark. `failed` are tables with a check
+    that failed last.
     """
 
     batches: dict[str, list[str]] | None = None
@@ -86,14 +87,19 @@ def follow_batch(
             count += 1
             yield event
         yield from _stop_if_rejected(session, settings, config.failed)
-        since = config.built_up_to if config.with_summaries else config.followed_up_to
+        since = config.followed_up_to or config.built_up_to
         touched, ids, last = _touched(session, settings, since, context.instance)
-        if touched is not None:
-            left_out = frozenset[str]() if config.with_summaries else summaries()
-            changed = None if config.with_summaries else _changed(session, ids)
+        parts = _parts(touched, summed=False)
+        if config.with_summaries:
+            # Up to a mark of their own: to build the other tables again for all of a minute took up to five seconds.
+            behind = since != config.built_up_to
+            of_all = _touched(session, settings, config.built_up_to, context.instance)[0] if behind else touched
+            parts |= _parts(of_all, summed=True)
+        if parts:
             # Without a mark it is not known that all but these batches is built.
             keys = keys_of(session, ids) if since else None
-            built, broken = _build(session, settings, touched, left_out, changed, keys)
+            changed = _changed(session, ids) if config.followed_up_to else None
+            built, broken = _build(session, settings, parts, changed, keys)
             _record(session, built, context.run_id)
             rows = "dagster/row_count" if keys is None else "rows published"  # of a part of the keys
             yield from _events(built, config.failed, MOST_EVENTS - OWN_EVENTS - count, rows)
@@ -198,31 +204,37 @@ def _changed(session: Session, ids: Sequence[str]) -> set[str] | None:
     return {SOURCES[name].contract.table.name for name in found} | {each.table.name for each in LEDGER_TABLES}
 
 
+def _parts(touched: Touched | None, summed: bool) -> dict[str, list[DayRange | None]]:
+    """Give the ranges of days to build of the summaries, or of the other tables."""
+    if touched is None:
+        return {}
+    return {
+        name: [None] if CONTRACTS[name].table.write == "whole" else [*day_ranges(touched.days_of(name))]
+        for name in tables_to_build()
+        if (name in summaries()) == summed
+    }
+
+
 def _build(
     session: Session,
     settings: Settings,
-    touched: Touched,
-    left_out: Collection[str],
+    parts: Mapping[str, Sequence[DayRange | None]],
     changed: set[str] | None,
     keys: Keys | None,
 ) -> tuple[dict[str, list[Built]], str]:
     """Build tables in one transaction. Returns what was built, and the table whose contract broke, if one did.
 
-    Given which tables have `changed`, those that are made from others are as they were: nothing is built of them.
-    Given `keys`, only rows of these are built, but for tables made from one in which others may have changed.
+    Given which tables have `changed`, those that are made from others are as they were, summaries aside, which earlier
+    batches left out: nothing is built of them. Given `keys`, only rows of these are built, but for tables made from one
+    in which others may have changed.
     """
     built: dict[str, list[Built]] = {}
     reach_others = set[str]()
-    parts: dict[str, list[DayRange | None]] = {
-        name: [None] if CONTRACTS[name].table.write == "whole" else [*day_ranges(touched.days_of(name))]
-        for name in tables_to_build()
-        if name not in left_out
-    }
     try:
         with session.transaction(publishing=[(name, days) for name, ranges in parts.items() for days in ranges]):
             for name, ranges in parts.items():
                 built[name] = []
-                if changed is not None and is_as_before(name, changed):
+                if changed is not None and name not in summaries() and is_as_before(name, changed):
                     continue
                 is_narrow = keys is not None and reach_others.isdisjoint(inputs_of(name))
                 built[name] = list(build_ranges(session, name, ranges, settings, keys if is_narrow else None))
