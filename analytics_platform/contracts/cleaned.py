@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Rate, Ratio, Text, Whole, column
 from analytics_platform.contracts.rules import Rule
-from analytics_platform.contracts.table import Everything
+from analytics_platform.contracts.table import Everything, TouchedKeys
 
 UNKNOWN_REASONS = ["no value", "no exchange rate", "no SHOP_CURRENCY", "items in several currencies"]
 DEVICE_TYPES = ("desktop", "mobile", "tablet", "tv", "console", "bot", "unknown")
@@ -62,7 +62,11 @@ class PersonMembers(
 
 
 class ItemNames(
-    Contract, table="cleaned.item_names", key=("event_date", "product_name", "product_id"), partition="event_date"
+    Contract,
+    table="cleaned.item_names",
+    key=("event_date", "product_name", "product_id"),
+    partition="event_date",
+    narrow="names",
 ):
     """One row per day, name of a product in items and id that stands with it: which ids does a name have?"""
 
@@ -76,7 +80,8 @@ class ProductNames(
     table="cleaned.product_names",
     key="product_name",
     write="whole",
-    reads=dict.fromkeys(("cleaned.item_names", "cleaned.product_versions"), Everything()),
+    narrow="names",
+    reads={"cleaned.item_names": TouchedKeys("product_name"), "cleaned.product_versions": TouchedKeys("name")},
 ):
     """One row per name that only one product has: which product is an item that gives a name and no id?
 

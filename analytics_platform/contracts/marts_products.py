@@ -17,7 +17,9 @@ from analytics_platform.contracts.base import (
 from analytics_platform.contracts.table import Everything, TouchedKeys
 
 
-class ProductDaily(Contract, table="marts.product_daily", key=("date", "product_id"), partition="date"):
+class ProductDaily(
+    Contract, table="marts.product_daily", key=("date", "product_id"), partition="date", narrow="products"
+):
     """One row per day and product: who looked, what was sold, and was there any of it?
 
     Bots are left out: a product that only they saw has zeros.
@@ -80,7 +82,7 @@ class StockDaily(
     )
 
 
-class TopSellers(Contract, table="marts.top_sellers", key="product_id", write="upsert"):
+class TopSellers(Contract, table="marts.top_sellers", key="product_id", write="upsert", narrow="products"):
     """One row per product ever seen: what sells best?"""
 
     product_id: Text = column("The shop's product id.")

@@ -79,7 +79,8 @@ class CustomerMonths(
     table="sessionized.customer_months",
     key=("person_id", "month"),
     write="whole",
-    reads={"sessionized.customer_days": Everything()},
+    narrow="people",
+    reads={"sessionized.customer_days": TouchedKeys("person_id")},
 ):
     """One row per person and month with an order or refund: what was bought and given back?
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from analytics_platform.contracts.base import Contract, Day, Flag, Instant, Money, Ratio, Text, Whole, column
 from analytics_platform.contracts.sessionized import SessionFigures
 from analytics_platform.contracts.shop import Versions
-from analytics_platform.contracts.table import Days, Everything, TouchedKeys
+from analytics_platform.contracts.table import Days, TouchedKeys
 
 CHANNELS = [
     *("Direct", "Cross-network", "Paid Shopping", "Paid Search", "Paid Social", "Paid Video", "Display", "Paid Other"),
@@ -46,10 +46,14 @@ class DimPerson(
     table="star.dim_person",
     key="person_key",
     write="whole",
-    reads=dict.fromkeys(
-        ("sessionized.person_days", "sessionized.customer_months", "cleaned.users", "cleaned.person_members"),
-        Everything(),
-    ),
+    narrow="people",
+    reads={
+        **dict.fromkeys(
+            ("sessionized.person_days", "sessionized.customer_months", "cleaned.person_members"),
+            TouchedKeys("person_id"),
+        ),
+        "cleaned.users": TouchedKeys("user_id"),
+    },
 ):
     """One row per person: how many people are there, who is known, who bought, and since when?
 
@@ -127,6 +131,7 @@ class DimProduct(
     Versions,
     table="star.dim_product",
     key="product_key",
+    narrow="products",
     reads={"sessionized.product_days": TouchedKeys("product_id", also=(("cleaned.product_history", "read_date"),))},
 ):
     """One row per product and version, and per variant: what was it called, where did it belong, what did it cost?

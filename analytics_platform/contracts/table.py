@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from analytics_platform.contracts.rules import Rule
 
 Write: TypeAlias = Literal["batches", "days", "upsert", "whole"]
-Narrow: TypeAlias = Literal["", "batch", "people", "products", "lists", "pages"]
+Narrow: TypeAlias = Literal["", "batch", "people", "products", "lists", "pages", "names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class Table:
     needs; an input that is not listed is read for the days that are built, by `upsert` for the keys that occur in
     them (or whole, if it has no days).
     `narrow` says on which part of its inputs a row depends, so that the fast lane builds only what few events touch: on
-    rows of the same `batch`, of the same `people` (all clients and users that are linked), or of the same product, list
-    or page, of those that events of these people name; and on whole inputs.
+    rows of the same `batch`, of the same `people` (all clients and users that are linked), of the same product, list or
+    page, of those that events of these people name, or of the same name of a product; and on whole inputs.
     `foreign_keys` maps a column to the dimension whose primary key it holds.
     `source` is the source whose records the table holds as they passed the gate.
     A source that

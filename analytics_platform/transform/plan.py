@@ -22,14 +22,19 @@ from analytics_platform.transform.sql import put_queries
 _EVENTS = "cleaned.events"
 """The table that has of each event its keys."""
 
-_NAMED: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+_ITEMS = "cleaned.event_items"
+"""The table that has the items of events."""
+
+_NAMED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType(
     {
-        "products": ("sessionized.credited_items", ("product_id",)),
-        "lists": ("sessionized.credited_items", ("list_id",)),
-        "pages": (_EVENTS, ("page_path", "path")),
+        # A refund of a whole order names no product: those of the order, of another day, are given back.
+        "products": (("sessionized.credited_items", "sessionized.refunds"), ("product_id",)),
+        "lists": (("sessionized.credited_items",), ("list_id",)),
+        "pages": ((_EVENTS,), ("page_path", "path")),
     }
 )
-"""Narrowing → the table that says which of these a person's events name, and its column; then the column elsewhere."""
+"""Narrowing → the tables that say which of these a person's events name, and their columns; the others are those of
+other tables."""
 
 
 class DaysError(UserError, ValueError):
@@ -97,13 +102,16 @@ class Query:
 class _Selection:
     """The rows to build: `values` maps columns to those to look for, as SQL for IN (…), the most telling column first.
 
-    Given `source`, they are what the rows `within` that table have, and of the inputs only this one has all of them: an
-    item may have a product without its id.
+    Given `found_in`, they are what these tables have, in the rows of a condition each. Of the inputs only these, facts
+    and marts have all of them: an item may have a product without its id.
     """
 
     values: Mapping[str, str]
-    source: str = ""
-    within: str = ""
+    found_in: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def is_in(self, table: Table) -> bool:
+        """Return whether the rows of a table can be selected."""
+        return not self.found_in or table.name in self.found_in or table.layer in ("star", "marts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +122,25 @@ class Keys:
     clients: Collection[str]
     users: Collection[str]
 
-    def of(self, narrow: Narrow, days: DayRange) -> _Selection:
-        """Select the rows to build."""
+    def of(self, narrow: Narrow, days: DayRange | None) -> _Selection:
+        """Select the rows to build, of a table without days (None) those of people or names."""
         people = self.people()
-        if named := _NAMED.get(narrow):
-            source, columns = named
+        if narrow == "names":
+            return self._of_names(days)
+        if days and (named := _NAMED.get(narrow)):
+            sources, columns = named
             # From the day before on: a session that began there may credit another list now.
             within = f"{days.widen(1, 0).holds('event_date')} AND client_id IN ({people['client_id']})"
-            values = f"SELECT {columns[0]} FROM {quote_table(source)} WHERE {within}"
-            return _Selection(dict.fromkeys(columns, values), source, within)
+            values = (f"SELECT {columns[0]} FROM {quote_table(source)} WHERE {within}" for source in sources)
+            return _Selection(dict.fromkeys(columns, " UNION ALL ".join(values)), dict.fromkeys(sources, within))
         return _Selection({"batch_id": _listed(self.batches)} if narrow == "batch" else people if narrow else {})
+
+    def _of_names(self, days: DayRange | None) -> _Selection:
+        on = f"{days.holds('event_date')} AND " if days else ""
+        loaded = f"{on}batch_id IN ({_listed(self.batches)})"
+        within = f"{on}event_id IN (SELECT event_id FROM {quote_table(_EVENTS)} WHERE {loaded})"
+        values = f"SELECT product_name FROM {quote_table(_ITEMS)} WHERE {within}"
+        return _Selection(dict.fromkeys(("product_name", "name"), values), {_ITEMS: within, _EVENTS: loaded})
 
     def people(self) -> dict[str, str]:
         """Write the values of each column with a key of people, as SQL for IN (…)."""
@@ -169,7 +186,7 @@ def _narrowed(name: str, keys: _Selection, days: DayRange) -> str:
 def _of_events(name: str, keys: _Selection, days: DayRange) -> str:
     """Write the condition on events that selects those of the keys, if these are not in the table itself."""
     columns = CONTRACTS[name].columns
-    if not keys.values or keys.source or "event_id" not in columns or not keys.values.keys().isdisjoint(columns):
+    if not keys.values or keys.found_in or "event_id" not in columns or not keys.values.keys().isdisjoint(columns):
         return ""
     return f"{days.holds('event_date')} AND {_narrowed(_EVENTS, keys, days)}"
 
@@ -182,17 +199,17 @@ def _part_of(
     keys: _Selection,
 ) -> str | None:
     """Write the condition on `source` that selects what is read; None for all of it."""
-    if isinstance(reads, Everything) or source.partition is None:
-        return None
     if isinstance(reads, TouchedKeys) and reads.column in keys.values:
         return f"{quote(reads.column)} IN ({keys.values[reads.column]})"
+    if isinstance(reads, Everything) or source.partition is None:
+        return None
     if isinstance(reads, TouchedKeys):
         key, places = quote(reads.column), ((source.name, source.partition), *reads.also)
         touched = (f"SELECT {key} FROM {quote_table(name)} WHERE {days.holds(day)}" for name, day in places)
         return f"{key} IN ({' UNION ALL '.join(touched)})"
     wide = _wide(reads, days, settings)
     within = wide.holds(source.partition)
-    if not keys.values or keys.source not in ("", source.name):
+    if not keys.values or not keys.is_in(source):
         return within
     return f"{within} AND {_narrowed(source.name, keys, wide)}"
 
@@ -211,7 +228,8 @@ def _touching(
 ) -> dict[str, tuple[str, ...]]:
     """Write for each table in which windows of others look for keys the conditions on its rows that have them."""
     found = {_EVENTS: {_of_events(table.name, keys, days)}}
-    found.setdefault(keys.source or _EVENTS, set()).add(keys.within)
+    for place, within in keys.found_in.items():
+        found.setdefault(place, set()).add(within)
     for name, each in reads.items():
         source = CONTRACTS[name].table
         if isinstance(each, Days) and source.partition:
@@ -264,6 +282,14 @@ def _with_windows(model: Model, names: frozenset[str]) -> str:
     return put_queries(model.expression(), parts).sql("duckdb", copy=False)
 
 
+def _within(model: Model, windows: Mapping[str, str | None]) -> str:
+    """Write the model's SQL with a condition on each input that has one."""
+    sql = _with_windows(model, frozenset(name for name, part in windows.items() if part))
+    for name, part in windows.items():
+        sql = sql.replace(_window(name), part or "")
+    return sql
+
+
 def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str], keys: Keys | None = None) -> Query:
     """Write the query that builds `days` of the model (None: all of it, for tables without days).
 
@@ -275,15 +301,13 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str],
     if days is not None:
         values |= {"first_day": days.first, "last_day": days.last}
     parameters = {name: values[name] for name in model.parameters}
-    if days is None:
-        return Query(model.sql, parameters, dict.fromkeys(model.inputs), model=model.sql)
     table, sources = CONTRACTS[model.name].table, [CONTRACTS[name].table for name in model.inputs]
     reads = {source.name: reads_of(table, source) for source in sources}
+    if days is None:
+        return _plan_whole(model, parameters, reads, keys)
     touched = keys.of(table.narrow, days) if keys else _Selection({})
     windows = {source.name: _part_of(source, reads[source.name], days, settings, touched) for source in sources}
-    sql = _with_windows(model, frozenset(name for name, part in windows.items() if part))
-    for name, part in windows.items():
-        sql = sql.replace(_window(name), part or "")
+    sql = _within(model, windows)
     part = _narrowed(table.name, touched, days)
     if table.partition is not None:
         sql = f"SELECT * FROM ({sql}) AS built WHERE {days.holds(table.partition)} AND {part}"
@@ -292,6 +316,24 @@ def plan(model: Model, days: DayRange | None, settings: Mapping[str, int | str],
     inputs = _inputs(windows, reads, touching, bool(touched.values))
     listed = tuple(keys.people().values()) if keys else ()
     return Query(sql, parameters, inputs, covers, model.sql, part, touching, listed)
+
+
+def _plan_whole(model: Model, parameters: Mapping[str, object], reads: Mapping[str, Reads], keys: Keys | None) -> Query:
+    """Write the query that builds all of a table without days; given `keys`, of people or names the rows of these."""
+    table = CONTRACTS[model.name]
+    touched = keys.of(table.table.narrow, None) if keys else _Selection({})
+    column = next((column for column in touched.values if column in table.columns), None)
+    if column is None:
+        return Query(model.sql, parameters, dict.fromkeys(model.inputs), model=model.sql)
+    windows = {
+        name: f"{quote(each.column)} IN ({touched.values[each.column]})" if isinstance(each, TouchedKeys) else None
+        for name, each in reads.items()
+    }
+    part = f"{quote(column)} IN ({touched.values[column]})"
+    sql = f"SELECT * FROM ({_within(model, windows)}) AS built WHERE {part}"
+    touching = {name: (condition,) for name, condition in touched.found_in.items()}
+    listed = tuple(keys.people().values()) if keys else ()
+    return Query(sql, parameters, {**touched.found_in, **windows}, "FALSE", model.sql, part, touching, listed)
 
 
 def _covers(model: Model, sources: Sequence[Table], days: DayRange) -> str:

@@ -357,7 +357,7 @@ class DuckDBSession(Session):
         self, contract: ContractType, query: Query, days: DayRange | None, compared: bool
     ) -> tuple[tuple[RuleResult, ...], bool]:
         """Replace the part of the days, or all rows. Returns whether they changed, if that is to be `compared`."""
-        name, where = quote_table(contract.table.name), ""
+        name, where = quote_table(contract.table.name), "" if query.part == "TRUE" else f"WHERE {query.part}"
         if days is not None and contract.table.partition is not None:
             where = f"WHERE {days.holds(contract.table.partition)} AND {query.part}"
         part = f"(SELECT * FROM {name} {where})" if where else name

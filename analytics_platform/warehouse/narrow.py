@@ -21,9 +21,9 @@ MOST_KEYS = 1_000
 """Clients and users that a query lists. To read the SQL of twice as many takes longer than to build 25,000 events. With
 500, batches of more than 250 messages built their whole day, and the longer that took, the more came meanwhile."""
 
-_BY_KEYS = frozenset({"cleaned.person_members", "cleaned.product_names"})
-"""Tables whose rows may change: `keys_of` has all people of whom persons are made, and gives none for names that items
-without an id have."""
+_BY_KEYS = frozenset({"cleaned.person_members"})
+"""Tables whose rows may change: `keys_of` has all people of whom persons are made. So may those of names of products,
+which are narrowed to these: it gives no keys for a name that items without an id have."""
 
 
 def keys_of(session: Session, batch_ids: Sequence[str]) -> Keys | None:

@@ -308,10 +308,11 @@ class PostgresSession(Session):
     ) -> bool:
         """Put what was published in the staging database into the table. Returns whether that changed a row."""
         query = rows if isinstance(rows, Query) else Query("", {})
-        if contract.table.write != "days" or days is None:
+        table = contract.table
+        conditions = [days.holds(str(table.partition))] if table.write == "days" and days else []
+        within = " AND ".join([*conditions, *([query.part] if query.part != "TRUE" else [])])
+        if table.write == "upsert" or not within:
             return self._merge(staging, contract, query.covers)
-        within = days.holds(str(contract.table.partition))
-        within = within if query.part == "TRUE" else f"{within} AND {query.part}"
         is_other = staging.find_changes(contract, within, query.listed)
         if is_other:
             staging.store_changes(contract, within)

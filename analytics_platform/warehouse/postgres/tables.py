@@ -71,7 +71,7 @@ _MADE = frozenset(
 )
 """Texts that the platform makes. All others people may have written, and a B-tree takes no more than 2,704 bytes."""
 
-_LOOKED_FOR = frozenset({"client_id", "user_id", "person_id", "product_id", "list_id"})
+_LOOKED_FOR = frozenset({"client_id", "user_id", "person_id", "product_id", "product_name", "list_id"})
 """Parts of keys by which rows are asked for, over all days."""
 
 _LOCK = 7_301_405_331
